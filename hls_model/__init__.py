@@ -1,0 +1,1 @@
+"""Number types, the neuron language, the integer network and its reference."""

@@ -1,0 +1,1 @@
+"""From a trained spiking network to a running FPGA, bit for bit."""
