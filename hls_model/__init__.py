@@ -1,1 +1,56 @@
-"""Number types, the neuron language, the integer network and its reference."""
+"""Number types, the neuron language, the integer network and its reference. Needs NumPy only."""
+
+from spikeloom.hls_model.network import (
+    CONTRACT,
+    EVENTS,
+    Input,
+    Network,
+    Output,
+    Population,
+    Projection,
+)
+from spikeloom.hls_model.neuron import Neuron, State
+from spikeloom.hls_model.neurons import LIF, Integrator, NoLeak, ScaleLeak, ShiftLeak
+from spikeloom.hls_model.ranges import BOOL, Range
+from spikeloom.hls_model.reference import Result, simulate
+from spikeloom.hls_model.values import (
+    Value,
+    lookup,
+    maximum,
+    minimum,
+    saturate,
+    select,
+    shift_left,
+    shift_right,
+    wrap,
+)
+
+__all__ = [
+    "BOOL",
+    "CONTRACT",
+    "EVENTS",
+    "LIF",
+    "Input",
+    "Integrator",
+    "Network",
+    "Neuron",
+    "NoLeak",
+    "Output",
+    "Population",
+    "Projection",
+    "Range",
+    "Result",
+    "ScaleLeak",
+    "ShiftLeak",
+    "State",
+    "Value",
+    "lookup",
+    "maximum",
+    "minimum",
+    "saturate",
+    "select",
+    "shift_left",
+    "shift_right",
+    "simulate",
+    "wrap",
+]

@@ -1,0 +1,332 @@
+"""The integer network: populations and projections, as the reference and the hardware share it."""
+
+from __future__ import annotations
+
+import graphlib
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import prod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spikeloom.hls_model.dataflow import Dataflow
+from spikeloom.hls_model.errors import NetworkError
+from spikeloom.hls_model.neuron import Neuron, trace
+from spikeloom.hls_model.ranges import BOOL, Range
+
+__all__ = ["CONTRACT", "EVENTS", "Input", "Network", "Output", "Population", "Projection"]
+
+CONTRACT = 1
+"""Version of the arithmetic contract (``docs/arithmetic.md``) that networks follow."""
+
+EVENTS = "events"
+"""The source of an :class:`Output` that delivers spikes rather than a state word."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """Where events enter.
+
+    Attributes
+    ----------
+    shape : of one step's values; event addresses count its elements in C order
+    range : of event values; [0, 1] for spikes
+    unit : what an event value of 1 stands for in the user's samples: value = round(sample / unit)
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    range: Range = BOOL
+    unit: float = 1.0
+
+    @property
+    def size(self) -> int:
+        return prod(self.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Population:
+    """Neurons of one model.
+
+    Attributes
+    ----------
+    parameters
+        An integer shared by all neurons (it costs no memory) or one integer per neuron.
+    bias
+        Added to the weighted sum of the neuron's ports, by port; shared or per neuron.
+    initial
+        State words at the start of a sample, where not 0.
+    """
+
+    name: str
+    size: int
+    neuron: Neuron
+    parameters: Mapping[str, int | npt.NDArray[np.int64]] = field(default_factory=dict)
+    bias: Mapping[str, int | npt.NDArray[np.int64]] = field(default_factory=dict)
+    initial: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _require_names("parameter", self, self.neuron.parameters, self.parameters, exact=True)
+        _require_names("bias", self, self.neuron.ports, self.bias)
+        _require_names("initial value", self, self.neuron.states(), self.initial)
+        for kind in ("parameters", "bias"):
+            tidy = {
+                n: _shared_or_each(v, self.size, f"{kind} {n!r} of {self.name!r}")
+                for n, v in getattr(self, kind).items()
+            }
+            object.__setattr__(self, kind, tidy)
+        for word, value in self.initial.items():
+            if value not in self.neuron.states()[word]:
+                raise NetworkError(
+                    f"the initial value of {self.name!r}.{word} must lie in "
+                    f"{self.neuron.states()[word]}, not {value}"
+                )
+
+
+@dataclass(frozen=True, eq=False)
+class Projection:
+    """Weighted connections from a source (an input or a population) to a population's port.
+
+    Attributes
+    ----------
+    weights : integers [target size, source size]
+    bits : width of a stored weight in two's complement; by default what the weights need
+    delay : steps from an event to its arrival; at least 1 for recurrent projections
+    """
+
+    source: str
+    target: str
+    weights: npt.NDArray[Any]
+    port: str = "x"
+    delay: int = 0
+    bits: int = 0
+
+    def __post_init__(self) -> None:
+        weights = np.asarray(self.weights)
+        name = f"{self.source}→{self.target}"
+        if weights.ndim != 2 or weights.dtype.kind not in "iu" or weights.size == 0:
+            raise NetworkError(
+                f"weights of {name} must be a non-empty integer matrix [target, source], not "
+                f"{weights.dtype} {weights.shape}"
+            )
+        if self.delay < 0:
+            raise NetworkError(f"the delay of {name} must be 0 or more steps, not {self.delay}")
+        range = Range.of(weights)
+        needed = max((range | Range(-1, 0)).width, 1)
+        if self.bits and self.bits < needed:
+            raise NetworkError(
+                f"weights of {name} lie in {range} and need {needed} bits, not {self.bits}"
+            )
+        smallest = next(t for t in (np.int8, np.int16, np.int32, np.int64) if _fits(range, t))
+        object.__setattr__(self, "weights", weights.astype(smallest))
+        object.__setattr__(self, "bits", self.bits or needed)
+
+
+@dataclass(frozen=True)
+class Output:
+    """What leaves the network: a population's events of every step, or one of its state words
+    at a sample's last step."""
+
+    population: str
+    source: str = EVENTS
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """Inputs, populations and the projections between them; the truth that hardware must equal.
+
+    ``populations`` may be given in any order; they are kept in one in which projections without
+    delay go forward.
+
+    Raises
+    ------
+    NetworkError
+        If names, shapes or ranges contradict each other, or projections without delay form a
+        cycle.
+    RangeError
+        If a neuron's state can leave its declared range.
+    """
+
+    inputs: tuple[Input, ...]
+    populations: tuple[Population, ...]
+    projections: tuple[Projection, ...]
+    output: Output
+    contract: int = CONTRACT
+
+    def __post_init__(self) -> None:
+        names = [n.name for n in (*self.inputs, *self.populations)]
+        for name in names:
+            if names.count(name) > 1 or not name.isidentifier():
+                raise NetworkError(
+                    f"names of inputs and populations must be identifiers and differ, not {name!r}"
+                )
+        for projection in self.projections:
+            self._check_projection(projection)
+        object.__setattr__(self, "populations", tuple(self._ordered()))
+        output = self.population(self.output.population)
+        if self.output.source not in (EVENTS, *output.neuron.states()):
+            raise NetworkError(
+                f"the output of {output.name!r} must be {EVENTS!r} or one of its states "
+                f"{sorted(output.neuron.states())}, not {self.output.source!r}"
+            )
+        for population in self.populations:
+            self.dataflow(population.name)
+
+    def _check_projection(self, projection: Projection) -> None:
+        source, target = self.node(projection.source), self.population(projection.target)
+        name = f"{source.name}→{target.name}"
+        if projection.weights.shape != (target.size, source.size):
+            raise NetworkError(
+                f"weights of {name} must have the shape [target, source] = "
+                f"{(target.size, source.size)}, not {projection.weights.shape}"
+            )
+        if projection.port not in target.neuron.ports:
+            raise NetworkError(
+                f"{name} must end at a port of {target.name!r}, one of {target.neuron.ports}, "
+                f"not {projection.port!r}"
+            )
+
+    def _ordered(self) -> Iterable[Population]:
+        graph: dict[str, set[str]] = {p.name: set() for p in self.populations}
+        for projection in self.projections:
+            if projection.delay == 0 and projection.source in graph:
+                graph[projection.target].add(projection.source)
+        try:
+            order = list(graphlib.TopologicalSorter(graph).static_order())
+        except graphlib.CycleError as error:
+            raise NetworkError(
+                f"projections without delay must not form a cycle, as {' → '.join(error.args[1])} "
+                "do; give a recurrent projection delay=1"
+            ) from None
+        return [self.population(name) for name in order]
+
+    def node(self, name: str) -> Input | Population:
+        """The input or population called ``name``."""
+        for node in (*self.inputs, *self.populations):
+            if node.name == name:
+                return node
+        raise NetworkError(f"there is no input or population {name!r} in this network")
+
+    def population(self, name: str) -> Population:
+        node = self.node(name)
+        if not isinstance(node, Population):
+            raise NetworkError(f"{name!r} must be a population, not an input")
+        return node
+
+    def into(self, name: str, port: str | None = None) -> tuple[Projection, ...]:
+        """Projections that end at a population (at one port of it)."""
+        return tuple(p for p in self.projections if p.target == name and port in (None, p.port))
+
+    def out_of(self, name: str) -> tuple[Projection, ...]:
+        return tuple(p for p in self.projections if p.source == name)
+
+    @cached_property
+    def _dataflows(self) -> dict[str, Dataflow]:
+        return {}
+
+    def dataflow(self, name: str) -> Dataflow:
+        """The traced step of a population, with the ranges that its inputs and parameters have."""
+        if name not in self._dataflows:
+            population = self.population(name)
+            sums = {port: self.input_range(name, port) for port in population.neuron.ports}
+            parameters = {n: Range.of(v) for n, v in population.parameters.items()}
+            self._dataflows[name] = trace(population.neuron, sums, parameters)
+        return self._dataflows[name]
+
+    def event_range(self, name: str) -> Range:
+        """Values that events of an input or population carry."""
+        node = self.node(name)
+        if isinstance(node, Input):
+            return node.range
+        return self.dataflow(name).outputs["event"].range
+
+    def accumulator_range(self, name: str, port: str = "x") -> Range:
+        """What the weighted sum of a port can reach while a step's events arrive in any order."""
+        lo, hi = self._sum_bounds(name, port)
+        return Range(int(lo.min()), int(hi.max()))
+
+    def input_range(self, name: str, port: str = "x") -> Range:
+        """The range of x = bias + Σ w·e over all neurons of a population."""
+        bias = self.population(name).bias.get(port, 0)
+        lo, hi = self._sum_bounds(name, port)
+        return Range(int((lo + bias).min()), int((hi + bias).max()))
+
+    def _sum_bounds(self, name: str, port: str) -> tuple[Any, Any]:
+        lo = np.zeros(self.population(name).size, dtype=np.int64)
+        hi = lo.copy()
+        for projection in self.into(name, port):
+            events = self.event_range(projection.source) | Range(0, 0)
+            positive = np.maximum(projection.weights, 0).sum(axis=1, dtype=np.int64)
+            negative = np.minimum(projection.weights, 0).sum(axis=1, dtype=np.int64)
+            hi += positive * events.hi + negative * events.lo
+            lo += negative * events.hi + positive * events.lo
+        return lo, hi
+
+    @property
+    def synapses(self) -> int:
+        return sum(p.weights.size for p in self.projections)
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 of everything that determines the network's behaviour, in hexadecimal."""
+        from spikeloom.hls_model.network_file import to_arrays
+
+        digest = hashlib.sha256()
+        for name, array in sorted(to_arrays(self).items()):
+            digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+    def save(self, path: Any) -> None:
+        """Write the network as one ``.npz`` without pickles (see :mod:`.network_file`)."""
+        from spikeloom.hls_model.network_file import save
+
+        save(self, path)
+
+    @staticmethod
+    def load(path: Any) -> Network:
+        """Read a network that :meth:`save` wrote.
+
+        Raises
+        ------
+        ArtefactError
+            If the file is missing, damaged, foreign or of another contract version.
+        """
+        from spikeloom.hls_model.network_file import load
+
+        return load(path)
+
+
+def _fits(range: Range, dtype: type[np.signedinteger[Any]]) -> bool:
+    info = np.iinfo(dtype)
+    return range in Range(int(info.min), int(info.max))
+
+
+def _require_names(
+    what: str,
+    population: Population,
+    known: Iterable[str],
+    given: Iterable[str],
+    exact: bool = False,
+) -> None:
+    known, given = set(known), set(given)
+    if (exact and known != given) or not given <= known:
+        raise NetworkError(
+            f"{population.name!r} ({type(population.neuron).__name__}) takes the {what}s "
+            f"{sorted(known)}, not {sorted(given)}"
+        )
+
+
+def _shared_or_each(value: Any, size: int, what: str) -> int | npt.NDArray[np.int64]:
+    array = np.asarray(value)
+    if array.dtype.kind not in "iu" or array.shape not in ((), (size,)):
+        raise NetworkError(
+            f"{what} must be an integer or {size} integers, not {array.dtype} {array.shape}"
+        )
+    if (array == array.flat[0]).all():
+        return int(array.flat[0])
+    return array.astype(np.int64)

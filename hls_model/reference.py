@@ -1,0 +1,264 @@
+"""The bit-accurate reference: simulates an integer network in batches, at BLAS speed.
+
+Weighted sums are matrix products in floating point wherever a bound on Σ|w|·max|e| proves that
+every partial sum is an integer below the significand's limit, hence exact in any order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spikeloom.hls_model.errors import RangeError
+from spikeloom.hls_model.network import EVENTS, Network, Population, Projection
+from spikeloom.hls_model.neuron import as_argument
+from spikeloom.hls_model.numpy_backend import NumpyBackend
+from spikeloom.hls_model.ranges import Range
+from spikeloom.hls_model.samples import InputEvents, to_events
+from spikeloom.hls_model.values import Value
+
+__all__ = ["Result", "simulate", "simulate_batches"]
+
+Array = npt.NDArray[Any]
+
+_BATCH_ELEMENTS = 1 << 25
+"""Input values that one batch may hold: bounds the memory, whatever the test set's size."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a simulation recorded.
+
+    Attributes
+    ----------
+    spikes : event values per population, [samples, steps, size]
+    states : state words at each step's end, per population and word, [samples, steps, size]
+    readout : [samples, output size]: events summed over the steps, or the output's state word
+        after the last step
+    """
+
+    spikes: Mapping[str, Array]
+    states: Mapping[str, Mapping[str, Array]]
+    readout: Array
+
+    @property
+    def predictions(self) -> Array:
+        """The class with the largest readout, the lowest index on a tie: [samples]."""
+        return self.readout.argmax(axis=1)
+
+
+def simulate(
+    network: Network, samples: Any, *, steps: int | None = None, record: bool = True
+) -> Result:
+    """Simulate ``network`` on ``samples`` (see :func:`.samples.to_events`).
+
+    Parameters
+    ----------
+    record
+        Keep the spikes and states of all populations; otherwise only the readout, so that memory
+        does not grow with the steps.
+
+    Raises
+    ------
+    SampleError
+        If samples do not fit the network's inputs.
+    """
+    parts = list(simulate_batches(network, to_events(network, samples, steps), record=record))
+    spikes = {n: np.concatenate([p.spikes[n] for p in parts]) for n in parts[0].spikes}
+    states = {
+        n: {w: np.concatenate([p.states[n][w] for p in parts]) for w in words}
+        for n, words in parts[0].states.items()
+    }
+    return Result(spikes, states, np.concatenate([p.readout for p in parts]))
+
+
+def simulate_batches(
+    network: Network, events: Mapping[str, InputEvents], *, record: bool = True
+) -> Iterator[Result]:
+    """The same for checked events, one result per batch of bounded memory."""
+    first = next(iter(events.values()))
+    widest = max(n.size for n in (*network.inputs, *network.populations))
+    batch = max(1, _BATCH_ELEMENTS // (widest * first.steps))
+    for start in range(0, first.samples, batch):
+        part = {name: e[start : start + batch] for name, e in events.items()}
+        yield _Simulation(network, part).run(record)
+
+
+class _Simulation:
+    """One batch. Arrays are [steps, samples, size] inside, so that a step is contiguous."""
+
+    def __init__(self, network: Network, inputs: Mapping[str, InputEvents]) -> None:
+        self.network = network
+        self.inputs = inputs
+        first = next(iter(inputs.values()))
+        self.steps, self.samples = first.steps, first.samples
+        self.events: dict[str, Array] = {}
+        self.neurons = {p.name: _Neurons(network, p, self.samples) for p in network.populations}
+
+    def run(self, record: bool) -> Result:
+        network = self.network
+        states: dict[str, dict[str, Array]] = {}
+        for component in _components(network):
+            recorded = {name: self.neurons[name].allocate(self.steps) for name in component}
+            self.events |= {name: words.pop(EVENTS) for name, words in recorded.items()}
+            outside = {name: self._sums_from_outside(name, component) for name in component}
+            for t in range(self.steps):
+                for name in component:
+                    sums = {p: s[t] for p, s in outside[name].items()}
+                    self._add_recurrent(sums, name, component, t)
+                    self.events[name][t] = self.neurons[name].step(sums)
+                    for word, array in recorded[name].items():
+                        array[t] = self.neurons[name].state[word]
+            states |= recorded
+        return self._result(states, record)
+
+    def _sums_from_outside(self, name: str, component: tuple[str, ...]) -> dict[str, Array]:
+        """Bias plus all that arrives from outside a loop, for all steps at once."""
+        sums: dict[str, Array] = {}
+        population = self.network.population(name)
+        for port in population.neuron.ports:
+            total: Array = np.broadcast_to(
+                np.asarray(population.bias.get(port, 0), dtype=np.int64),
+                (self.steps, self.samples, population.size),
+            )
+            for projection in self.network.into(name, port):
+                if projection.source in component:
+                    continue
+                total = total + self._currents(projection)
+            sums[port] = total
+        return sums
+
+    def _currents(self, projection: Projection) -> Array:
+        """Σ w·e of a projection for all steps: [steps, samples, target size]."""
+        source = self.inputs.get(projection.source)
+        if source is None:
+            events = self.events[projection.source]
+        else:
+            events = source.values.transpose(1, 0, 2)
+        flat = events.reshape(-1, events.shape[-1])
+        currents = self._product(projection, flat).reshape(*events.shape[:2], -1)
+        if currents.shape[0] != self.steps:
+            currents = np.broadcast_to(currents, (self.steps, *currents.shape[1:]))
+        if projection.delay == 0:
+            return currents
+        delayed = np.zeros_like(currents)
+        delayed[projection.delay :] = currents[: -projection.delay]
+        return delayed
+
+    def _product(self, projection: Projection, events: Array) -> Array:
+        range = self.network.event_range(projection.source)
+        return exact_product(events, projection.weights, max(-range.lo, range.hi))
+
+    def _add_recurrent(
+        self, sums: dict[str, Array], name: str, component: tuple[str, ...], t: int
+    ) -> None:
+        for projection in self.network.into(name):
+            if projection.source in component and t >= projection.delay:
+                events = self.events[projection.source][t - projection.delay]
+                sums[projection.port] = sums[projection.port] + self._product(projection, events)
+
+    def _result(self, states: Mapping[str, Mapping[str, Array]], record: bool) -> Result:
+        output = self.network.output
+        if output.source == EVENTS:
+            readout = self.events[output.population].sum(axis=0, dtype=np.int64)
+        else:
+            readout = states[output.population][output.source][-1].astype(np.int64)
+        if not record:
+            return Result({}, {}, readout)
+        spikes = {name: e.swapaxes(0, 1) for name, e in self.events.items()}
+        words = {name: {w: a.swapaxes(0, 1) for w, a in s.items()} for name, s in states.items()}
+        return Result(spikes, words, readout)
+
+
+class _Neurons:
+    """The state of one population, advanced step by step."""
+
+    def __init__(self, network: Network, population: Population, samples: int) -> None:
+        dataflow = network.dataflow(population.name)
+        self.population = population
+        self.backend = NumpyBackend(_integer_type(dataflow.bits, population.name))
+        self.event_type = _integer_type(dataflow.outputs["event"].range.width + 1, "event")
+        shape = (samples, population.size)
+        self.state: dict[str, Array] = {
+            word: np.full(shape, population.initial.get(word, 0), dtype=self.backend.dtype)
+            for word in population.neuron.states()
+        }
+        self.parameters = SimpleNamespace(
+            **{n: self.backend.value(v) for n, v in population.parameters.items()}
+        )
+
+    def allocate(self, steps: int) -> dict[str, Array]:
+        """Arrays [steps, samples, size] for the events and each state word."""
+        shape = next(iter(self.state.values())).shape
+        words = self.population.neuron.states()
+        recorded: dict[str, Array] = {
+            word: np.empty((steps, *shape), dtype=_integer_type(_signed_bits(range), word))
+            for word, range in words.items()
+        }
+        recorded[EVENTS] = np.empty((steps, *shape), dtype=self.event_type)
+        return recorded
+
+    def step(self, sums: Mapping[str, Array]) -> Array:
+        """Advance by one step; the event values, [samples, size]."""
+        state = SimpleNamespace(**{w: Value(self.backend, a) for w, a in self.state.items()})
+        ports = {port: self.backend.value(s) for port, s in sums.items()}
+        following, event = self.population.neuron.step(state, as_argument(ports), self.parameters)
+        for word in self.state:
+            value = getattr(following, word)
+            payload = value.payload if isinstance(value, Value) else value
+            self.state[word] = np.broadcast_to(payload, self.state[word].shape)
+        return np.asarray(event.payload if isinstance(event, Value) else event)
+
+
+def exact_product(events: Array, weights: Array, largest: int) -> Array:
+    """``events @ weights.T`` as exact integers.
+
+    Parameters
+    ----------
+    events : integers [rows, sources], none beyond ±``largest``
+    weights : integers [targets, sources]
+    """
+    bound = int(np.abs(weights.astype(np.int64)).sum(axis=1).max()) * largest
+    if bound < 1 << 24:
+        return events.astype(np.float32) @ weights.T.astype(np.float32)
+    if bound < 1 << 53:
+        return events.astype(np.float64) @ weights.T.astype(np.float64)
+    return events.astype(np.int64) @ weights.T.astype(np.int64)
+
+
+def _signed_bits(range: Range) -> int:
+    return (range | Range(0, 0)).width + (not range.is_signed)
+
+
+def _integer_type(bits: int, what: str) -> np.dtype[Any]:
+    for dtype in (np.int8, np.int16, np.int32, np.int64):
+        if bits <= np.iinfo(dtype).bits:
+            return np.dtype(dtype)
+    raise RangeError(
+        f"{what!r} needs integers of {bits} bits, and the reference computes with 64; narrow its "
+        "weights, parameters or states"
+    )
+
+
+def _components(network: Network) -> list[tuple[str, ...]]:
+    """Populations grouped into recurrent loops, in an order that later groups never feed back."""
+    reach = {p.name: {q.target for q in network.out_of(p.name)} for p in network.populations}
+    names = list(reach)
+    for via in names:
+        for name in names:
+            if via in reach[name]:
+                reach[name] |= reach[via]
+    groups: list[tuple[str, ...]] = []
+    placed: set[str] = set()
+    for name in names:
+        if name not in placed:
+            loop = [n for n in names if n == name or (n in reach[name] and name in reach[n])]
+            groups.append(tuple(loop))
+            placed |= set(loop)
+    # A group goes before every group that it reaches; members of one group all agree on that.
+    return sorted(groups, key=lambda g: sum(g[0] in reach[n] for n in names if n not in g))
