@@ -1,0 +1,151 @@
+"""The supported boards. One entry here is all that a new board needs."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from spikeloom.boards.devices import DEVICES, Device
+from spikeloom.hls_model.errors import BoardError
+
+__all__ = ["BOARDS", "Board", "Programmer", "find_board"]
+
+
+@dataclass(frozen=True, slots=True)
+class Programmer:
+    """How a board takes a bitstream.
+
+    Attributes
+    ----------
+    tool : str
+        The executable.
+    volatile, persistent : tuple of str or None
+        Arguments before the bitstream's path that load it until power-off, or write it to the
+        board's flash. None where the board cannot.
+    absent : tuple of int
+        Exit codes by which the tool says that it found no board (or could not open it).
+    """
+
+    tool: str
+    volatile: tuple[str, ...] | None
+    persistent: tuple[str, ...] | None
+    absent: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """A board that Spikeloom builds for.
+
+    Attributes
+    ----------
+    name : str
+        What ``--board`` takes.
+    title : str
+        The maker's name for it.
+    device : Device
+        Its FPGA.
+    clock_mhz : float
+        The oscillator that feeds the FPGA.
+    clock_on_pll_pad : bool
+        iCE40 only: the oscillator sits on the PLL's own pad, which then reaches nothing else.
+    platform_class : str
+        ``module:class`` of the platform in amaranth-boards, whose ``uart`` resource is the link.
+    programmer : Programmer
+        The board's usual programmer.
+    proven : str
+        How far the flow has been carried on this board.
+    """
+
+    name: str
+    title: str
+    device: Device
+    clock_mhz: float
+    clock_on_pll_pad: bool
+    platform_class: str
+    programmer: Programmer
+    proven: str
+
+    def platform(self) -> Any:
+        """A fresh ``amaranth.build.Platform``: one can be prepared only once."""
+        module, _, name = self.platform_class.partition(":")
+        return getattr(importlib.import_module(module), name)()
+
+
+def _ulx3s(size: str) -> Board:
+    return Board(
+        name=f"ulx3s-{size}f",
+        title=f"Radiona ULX3S {size}F",
+        device=DEVICES[f"ECP5-{size}F"],
+        clock_mhz=25.0,
+        clock_on_pll_pad=False,
+        platform_class=f"amaranth_boards.ulx3s:ULX3S_{size}F_Platform",
+        programmer=Programmer(
+            tool="openFPGALoader",
+            volatile=("-b", "ulx3s", "-m"),
+            persistent=("-b", "ulx3s", "-f"),
+            absent=(1,),
+        ),
+        proven="bitstream built; not yet run on a board",
+    )
+
+
+BOARDS = MappingProxyType({board.name: board for board in (
+    Board(
+        name="icebreaker",
+        title="1BitSquared iCEBreaker",
+        device=DEVICES["iCE40UP5K"],
+        clock_mhz=12.0,
+        clock_on_pll_pad=True,
+        platform_class="amaranth_boards.icebreaker:ICEBreakerPlatform",
+        # The FTDI bridge reaches the FPGA's own configuration port only through a jumper change.
+        programmer=Programmer(tool="iceprog", volatile=None, persistent=(), absent=(1, 2)),
+        proven="bitstream built; not yet run on a board",
+    ),
+    Board(
+        name="hx8k-evn",
+        title="Lattice iCE40-HX8K-B-EVN",
+        device=DEVICES["iCE40HX8K"],
+        clock_mhz=12.0,
+        clock_on_pll_pad=False,
+        platform_class="amaranth_boards.ice40_hx8k_b_evn:ICE40HX8KBEVNPlatform",
+        programmer=Programmer(
+            tool="iceprog", volatile=("-S",), persistent=(), absent=(1, 2),
+        ),
+        proven="bitstream built; not yet run on a board",
+    ),
+    _ulx3s("25"),
+    _ulx3s("85"),
+    Board(
+        name="tangnano9k",
+        title="Sipeed Tang Nano 9K",
+        device=DEVICES["GW1NR-9"],
+        clock_mhz=27.0,
+        clock_on_pll_pad=False,
+        platform_class="amaranth_boards.tang_nano_9k:TangNano9kPlatform",
+        programmer=Programmer(
+            tool="openFPGALoader",
+            volatile=("-b", "tangnano9k"),
+            persistent=("-b", "tangnano9k", "-f"),
+            absent=(1,),
+        ),
+        proven="bitstream built; not yet run on a board",
+    ),
+)})
+
+
+def find_board(name: str) -> Board:
+    """The board called ``name``.
+
+    Raises
+    ------
+    BoardError
+        If there is none; the message names the nearest one, or all of them.
+    """
+    if name in BOARDS:
+        return BOARDS[name]
+    near = difflib.get_close_matches(name.lower(), BOARDS, n=1, cutoff=0.4)
+    advice = f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(BOARDS)}"
+    raise BoardError(f"unknown board {name!r}: {advice}")

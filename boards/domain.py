@@ -1,0 +1,193 @@
+"""The ``sync`` domain of a board: its clock from the PLL, held still until that has settled."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+from amaranth.hdl import (
+    ClockDomain, ClockSignal, Const, Elaboratable, Instance, Module, ResetSignal, Signal,
+)
+from amaranth.lib import io
+from amaranth.lib.cdc import FFSynchronizer
+
+from spikeloom.boards.catalog import Board
+from spikeloom.boards.clock import ECP5PLL, ClockPlan, GowinPLL, ICE40PLL
+
+__all__ = ["BoardTop", "ClockGenerator"]
+
+# iCE40 block RAM reads as zero for about 3 us after configuration, by the device's own timer
+# (github.com/YosysHQ/icestorm, issue 76); five times that is what Amaranth waits too.
+_SETTLE_US = 15
+
+
+class ClockGenerator(Elaboratable):
+    """Drives the clock and reset of ``sync``.
+
+    The reset is held for 15 µs after the PLL has locked, and again whenever it loses lock.
+
+    Parameters
+    ----------
+    board : Board
+    plan : ClockPlan
+        From :func:`spikeloom.boards.clock.plan_clock` for the same board.
+    """
+
+    def __init__(self, board: Board, plan: ClockPlan):
+        self._board = board
+        self._plan = plan
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        clk = Signal(name="clk")
+        locked = Signal()
+        pin = platform.request(platform.default_clk, dir="-")
+        pll = self._plan.pll
+
+        if isinstance(pll, ICE40PLL) and self._board.clock_on_pll_pad:
+            m.submodules.pll = _ice40_pll(pll, "SB_PLL40_PAD", clk, locked, ("PACKAGEPIN", pin.io))
+        else:
+            m.submodules.clk_buf = clk_buf = io.Buffer("i", pin)
+            if isinstance(pll, ICE40PLL):
+                m.submodules.pll = _ice40_pll(
+                    pll, "SB_PLL40_CORE", clk, locked, ("REFERENCECLK", clk_buf.i))
+            elif isinstance(pll, ECP5PLL):
+                m.submodules.pll = _ecp5_pll(pll, clk, locked, clk_buf.i)
+            elif isinstance(pll, GowinPLL):
+                m.submodules.pll = _gowin_pll(pll, clk, locked, clk_buf.i)
+            else:
+                m.d.comb += clk.eq(clk_buf.i), locked.eq(1)
+
+        m.domains.sync = ClockDomain()
+        m.domains.por = ClockDomain(reset_less=True, local=True)
+        m.d.comb += ClockSignal("sync").eq(clk), ClockSignal("por").eq(clk)
+
+        locked_por = Signal()
+        m.submodules.lock_sync = FFSynchronizer(locked, locked_por, o_domain="por")
+        cycles = int(self._plan.mhz * _SETTLE_US)
+        timer = Signal(range(cycles + 1))
+        ready = Signal()
+        with m.If(~locked_por):
+            m.d.por += timer.eq(0), ready.eq(0)
+        with m.Elif(timer == cycles):
+            m.d.por += ready.eq(1)
+        with m.Else():
+            m.d.por += timer.eq(timer + 1)
+        m.d.comb += ResetSignal("sync").eq(~ready)
+        return m
+
+
+class BoardTop(Elaboratable):
+    """A design with the clock of its board around it."""
+
+    def __init__(self, design: Any, board: Board, plan: ClockPlan):
+        self._design = design
+        self._clock = ClockGenerator(board, plan)
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.submodules.clock = self._clock
+        m.submodules.design = self._design
+        return m
+
+
+def _ice40_pll(
+    pll: ICE40PLL, cell: str, clk: Signal, locked: Signal, source: tuple[str, Any],
+) -> Instance:
+    port, value = source
+    reference = ("io" if port == "PACKAGEPIN" else "i", port, value)
+    return Instance(cell, reference,
+        p_FEEDBACK_PATH="SIMPLE",
+        p_DIVR=Const(pll.divr, 4),
+        p_DIVF=Const(pll.divf, 7),
+        p_DIVQ=Const(pll.divq, 3),
+        p_FILTER_RANGE=Const(pll.filter_range, 3),
+        i_RESETB=Const(1),
+        i_BYPASS=Const(0),
+        o_PLLOUTGLOBAL=clk,
+        o_LOCK=locked,
+    )
+
+
+def _ecp5_pll(pll: ECP5PLL, clk: Signal, locked: Signal, reference: Any) -> Instance:
+    feedback = Signal(name="clk_feedback")
+    return Instance("EHXPLLL",
+        # The analogue settings that Project Trellis's ecppll writes for every frequency.
+        a_ICP_CURRENT="12",
+        a_LPF_RESISTOR="8",
+        a_MFG_ENABLE_FILTEROPAMP="1",
+        a_MFG_GMCREF_SEL="2",
+        a_FREQUENCY_PIN_CLKI=_decimal(pll.input_mhz),
+        a_FREQUENCY_PIN_CLKOP=_decimal(pll.feedback_mhz),
+        a_FREQUENCY_PIN_CLKOS=_decimal(pll.output_mhz),
+        p_PLLRST_ENA="DISABLED",
+        p_INTFB_WAKE="DISABLED",
+        p_STDBY_ENABLE="DISABLED",
+        p_DPHASE_SOURCE="DISABLED",
+        p_OUTDIVIDER_MUXA="DIVA",
+        p_OUTDIVIDER_MUXB="DIVB",
+        p_OUTDIVIDER_MUXC="DIVC",
+        p_OUTDIVIDER_MUXD="DIVD",
+        p_CLKI_DIV=pll.clki,
+        p_CLKOP_ENABLE="ENABLED",
+        p_CLKOP_DIV=pll.clkop,
+        p_CLKOP_CPHASE=pll.clkop - 1,
+        p_CLKOP_FPHASE=0,
+        p_CLKOS_ENABLE="ENABLED",
+        p_CLKOS_DIV=pll.clkos,
+        p_CLKOS_CPHASE=pll.clkos - 1,
+        p_CLKOS_FPHASE=0,
+        p_FEEDBK_PATH="CLKOP",
+        p_CLKFB_DIV=pll.clkfb,
+        i_RST=Const(0),
+        i_STDBY=Const(0),
+        i_CLKI=reference,
+        i_CLKFB=feedback,
+        i_PHASESEL0=Const(0),
+        i_PHASESEL1=Const(0),
+        i_PHASEDIR=Const(1),
+        i_PHASESTEP=Const(1),
+        i_PHASELOADREG=Const(1),
+        i_PLLWAKESYNC=Const(0),
+        i_ENCLKOP=Const(0),
+        o_CLKOP=feedback,
+        o_CLKOS=clk,
+        o_LOCK=locked,
+    )
+
+
+def _gowin_pll(pll: GowinPLL, clk: Signal, locked: Signal, reference: Any) -> Instance:
+    return Instance("rPLL",
+        p_DEVICE="GW1NR-9C",
+        p_FCLKIN=_decimal(pll.input_mhz),
+        p_IDIV_SEL=pll.idiv,
+        p_FBDIV_SEL=pll.fbdiv,
+        p_ODIV_SEL=pll.odiv,
+        p_DYN_IDIV_SEL="false",
+        p_DYN_FBDIV_SEL="false",
+        p_DYN_ODIV_SEL="false",
+        p_DYN_SDIV_SEL=2,
+        p_PSDA_SEL="0000",
+        p_DYN_DA_EN="false",
+        p_DUTYDA_SEL="1000",
+        p_CLKFB_SEL="internal",
+        p_CLKOUT_BYPASS="false",
+        p_CLKOUTP_BYPASS="false",
+        p_CLKOUTD_BYPASS="false",
+        i_CLKIN=reference,
+        i_CLKFB=Const(0),
+        i_RESET=Const(0),
+        i_RESET_P=Const(0),
+        i_FBDSEL=Const(0, 6),
+        i_IDSEL=Const(0, 6),
+        i_ODSEL=Const(0, 6),
+        i_PSDA=Const(0, 4),
+        i_DUTYDA=Const(0, 4),
+        i_FDLY=Const(0, 4),
+        o_CLKOUT=clk,
+        o_LOCK=locked,
+    )
+
+
+def _decimal(mhz: Fraction) -> str:
+    return f"{float(mhz):.6g}"
