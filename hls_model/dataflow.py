@@ -36,7 +36,8 @@ class Dataflow:
     Attributes
     ----------
     nodes : every node, operands first
-    inputs : state, input and parameter nodes by name (``"state.v"``, ``"x"``, ``"p.threshold"``)
+    inputs : state, input and parameter nodes by name (``"state.v"``, ``"x"``, ``"bias.x"``,
+        ``"p.threshold"``)
     outputs : next state and event by name (``"state.v"``, ``"event"``)
     """
 

@@ -158,7 +158,7 @@ class Network:
     contract: int = CONTRACT
 
     def __post_init__(self) -> None:
-        names = [n.name for n in (*self.inputs, *self.populations)]
+        names = [*(i.name for i in self.inputs), *(p.name for p in self.populations)]
         for name in names:
             if names.count(name) > 1 or not name.isidentifier():
                 raise NetworkError(
@@ -206,7 +206,8 @@ class Network:
 
     def node(self, name: str) -> Input | Population:
         """The input or population called ``name``."""
-        for node in (*self.inputs, *self.populations):
+        nodes: tuple[Input | Population, ...] = (*self.inputs, *self.populations)
+        for node in nodes:
             if node.name == name:
                 return node
         raise NetworkError(f"there is no input or population {name!r} in this network")
@@ -232,9 +233,12 @@ class Network:
         """The traced step of a population, with the ranges that its inputs and parameters have."""
         if name not in self._dataflows:
             population = self.population(name)
-            sums = {port: self.input_range(name, port) for port in population.neuron.ports}
-            parameters = {n: Range.of(v) for n, v in population.parameters.items()}
-            self._dataflows[name] = trace(population.neuron, sums, parameters)
+            self._dataflows[name] = trace(
+                population.neuron,
+                {port: self.accumulator_range(name, port) for port in population.neuron.ports},
+                {n: Range.of(v) for n, v in population.parameters.items()},
+                {port: Range.of(v) for port, v in population.bias.items()},
+            )
         return self._dataflows[name]
 
     def event_range(self, name: str) -> Range:
@@ -245,17 +249,10 @@ class Network:
         return self.dataflow(name).outputs["event"].range
 
     def accumulator_range(self, name: str, port: str = "x") -> Range:
-        """What the weighted sum of a port can reach while a step's events arrive in any order."""
-        lo, hi = self._sum_bounds(name, port)
-        return Range(int(lo.min()), int(hi.max()))
+        """What the weighted sum of a port can reach while a step's events arrive in any order.
 
-    def input_range(self, name: str, port: str = "x") -> Range:
-        """The range of x = bias + Σ w·e over all neurons of a population."""
-        bias = self.population(name).bias.get(port, 0)
-        lo, hi = self._sum_bounds(name, port)
-        return Range(int((lo + bias).min()), int((hi + bias).max()))
-
-    def _sum_bounds(self, name: str, port: str) -> tuple[Any, Any]:
+        Each address sends at most one event per step.
+        """
         lo = np.zeros(self.population(name).size, dtype=np.int64)
         hi = lo.copy()
         for projection in self.into(name, port):
@@ -264,7 +261,7 @@ class Network:
             negative = np.minimum(projection.weights, 0).sum(axis=1, dtype=np.int64)
             hi += positive * events.hi + negative * events.lo
             lo += negative * events.hi + positive * events.lo
-        return lo, hi
+        return Range(int(lo.min()), int(hi.max()))
 
     @property
     def synapses(self) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,18 @@ from spikeloom.hls_model.neuron import decode_setting, encode_setting
 from spikeloom.hls_model.ranges import Range
 
 __all__ = ["load", "save", "to_arrays"]
+
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    AttributeError,
+    TypeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What NumPy raises for files that are truncated, foreign or hold pickles."""
 
 _FORMAT = "spikeloom network"
 

@@ -65,20 +65,26 @@ class Neuron(Setting):
         population states another initial value."""
         raise NotImplementedError(f"{type(self).__name__} must define states()")
 
-    def step(self, state: Any, x: Any, p: Any) -> tuple[State, Value]:
+    def step(self, state: Any, x: Any, p: Any) -> tuple[State, Value | int]:
         """One step: the next state, and the event's value (0: no event)."""
         raise NotImplementedError(f"{type(self).__name__} must define step()")
 
 
-def trace(neuron: Neuron, inputs: Mapping[str, Range], parameters: Mapping[str, Range]) -> Dataflow:
-    """The dataflow graph of ``neuron.step``.
+def trace(
+    neuron: Neuron,
+    sums: Mapping[str, Range],
+    parameters: Mapping[str, Range],
+    bias: Mapping[str, Range] | None = None,
+) -> Dataflow:
+    """The dataflow graph of ``neuron.step``, with the addition of the bias in front of it.
 
     Parameters
     ----------
-    inputs
-        Range of each port's weighted sum.
-    parameters
-        Range of each parameter; a range of one value is folded as a constant.
+    sums
+        Range of each port's weighted sum of events.
+    parameters, bias
+        Range of each parameter and of each port's bias; a range of one value is folded as a
+        constant.
 
     Raises
     ------
@@ -88,7 +94,11 @@ def trace(neuron: Neuron, inputs: Mapping[str, Range], parameters: Mapping[str, 
     tracer = Tracer()
     declared = neuron.states()
     state = SimpleNamespace(**{n: tracer.input(f"state.{n}", r) for n, r in declared.items()})
-    ports = {name: tracer.input(name, inputs[name]) for name in neuron.ports}
+    ports = {
+        port: tracer.input(port, sums[port])
+        + tracer.input(f"bias.{port}", (bias or {}).get(port, Range(0, 0)))
+        for port in neuron.ports
+    }
     p = SimpleNamespace(**{n: tracer.input(f"p.{n}", parameters[n]) for n in neuron.parameters})
     following, event = neuron.step(state, as_argument(ports), p)
     name = type(neuron).__name__
@@ -97,14 +107,14 @@ def trace(neuron: Neuron, inputs: Mapping[str, Range], parameters: Mapping[str, 
             f"{name}.step must return exactly the states {sorted(declared)}, "
             f"not {sorted(vars(following))}"
         )
-    outputs = {"event": event}
+
+    def value(result: Value | int) -> Value:
+        return result if isinstance(result, Value) else Value(tracer, tracer.constant(result))
+
+    outputs = {"event": value(event)}
     for word, range in declared.items():
-        value = getattr(following, word)
-        value = value if isinstance(value, Value) else Value(tracer, tracer.constant(value))
-        require(value.payload.range, range, f"{name}'s state {word!r}")
-        outputs[f"state.{word}"] = value
-    if not isinstance(event, Value):
-        outputs["event"] = Value(tracer, tracer.constant(event))
+        outputs[f"state.{word}"] = value(getattr(following, word))
+        require(outputs[f"state.{word}"].payload.range, range, f"{name}'s state {word!r}")
     return tracer.finish(outputs)
 
 

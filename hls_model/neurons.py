@@ -117,7 +117,8 @@ class LIF(Neuron):
         return self._reset(leak.apply(v, p) + x, fired, p)
 
     def _fires(self, v: Value, p: Any) -> Value:
-        return v > p.threshold if self.strict else v >= p.threshold
+        threshold: Value = p.threshold
+        return v > threshold if self.strict else v >= threshold
 
     def _reset(self, v: Value, fired: Value, p: Any) -> Value:
         match self.reset:
@@ -149,6 +150,6 @@ class Integrator(Neuron):
     def states(self) -> dict[str, Range]:
         return {"v": self.v}
 
-    def step(self, state: Any, x: Any, p: Any) -> tuple[State, Value]:
+    def step(self, state: Any, x: Any, p: Any) -> tuple[State, int]:
         v = self.leak.apply(state.v, p) + x
-        return State(v=saturate(v, self.v)), x * 0
+        return State(v=saturate(v, self.v)), 0

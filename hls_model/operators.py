@@ -33,7 +33,7 @@ class Operator:
 
     name: str
     bounds: Callable[..., Range]
-    numpy: Callable[..., Array]
+    numpy: Callable[..., Any]
 
 
 def shift_right_exact(value: int, amount: int, rounding: Rounding) -> int:
@@ -77,7 +77,7 @@ def _shift_right_bounds(a: Range, *, amount: int, rounding: Rounding) -> Range:
     )
 
 
-def _shift_right(a: Array, *, amount: int, rounding: Rounding) -> Array:
+def _shift_right(a: Array, *, amount: int, rounding: Rounding) -> Any:
     if amount == 0:
         return a
     if rounding == "floor":
@@ -117,7 +117,7 @@ def _wrap_bounds(a: Range, *, range: Range) -> Range:
     return a if a in range else range
 
 
-def _wrap(a: Array, *, range: Range) -> Array:
+def _wrap(a: Array, *, range: Range) -> Any:
     mask = range.hi - range.lo
     return ((a - a.dtype.type(range.lo)) & a.dtype.type(mask)) + a.dtype.type(range.lo)
 
@@ -152,7 +152,7 @@ _TABLE = (
         _compare(lambda a, b: a.is_constant and a == b, lambda a, b: a.hi < b.lo or b.hi < a.lo),
         lambda a, b: a == b,
     ),
-    Operator("select", _select_bounds, lambda c, a, b: np.where(c != 0, a, b)),
+    Operator("select", _select_bounds, lambda c, a, b: np.asarray(np.where(c != 0, a, b))),
     Operator("minimum", _corners(min), np.minimum),
     Operator("maximum", _corners(max), np.maximum),
     Operator(

@@ -49,7 +49,7 @@ class Result:
     @property
     def predictions(self) -> Array:
         """The class with the largest readout, the lowest index on a tie: [samples]."""
-        return self.readout.argmax(axis=1)
+        return np.asarray(self.readout.argmax(axis=1))
 
 
 def simulate(
@@ -82,7 +82,7 @@ def simulate_batches(
 ) -> Iterator[Result]:
     """The same for checked events, one result per batch of bounded memory."""
     first = next(iter(events.values()))
-    widest = max(n.size for n in (*network.inputs, *network.populations))
+    widest = max(*(i.size for i in network.inputs), *(p.size for p in network.populations))
     batch = max(1, _BATCH_ELEMENTS // (widest * first.steps))
     for start in range(0, first.samples, batch):
         part = {name: e[start : start + batch] for name, e in events.items()}

@@ -30,7 +30,7 @@ class InputEvents:
 
     @property
     def is_held(self) -> bool:
-        return self.values.shape[1] != self.steps
+        return bool(self.values.shape[1] != self.steps)
 
     @property
     def samples(self) -> int:

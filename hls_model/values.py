@@ -146,7 +146,10 @@ def shift_left(value: Value, amount: int) -> Value:
 
 
 def shift_right(value: Value, amount: int, rounding: Rounding = "floor") -> Value:
-    """``value / 2**amount``, rounded: ``floor``, ``trunc`` (toward zero) or ``nearest`` (half up)."""
+    """``value / 2**amount`` as an integer.
+
+    ``floor`` rounds toward minus infinity, ``trunc`` toward zero, ``nearest`` half up.
+    """
     if rounding not in ("floor", "trunc", "nearest"):
         raise ValueError(f"rounding must be 'floor', 'trunc' or 'nearest', not {rounding!r}")
     return _apply("shift_right", value, amount=_amount(amount), rounding=rounding)
