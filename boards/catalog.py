@@ -24,15 +24,19 @@ class Programmer:
         The executable.
     volatile, persistent : tuple of str or None
         Arguments before the bitstream's path that load it until power-off, or write it to the
-        board's flash. None where the board cannot.
-    absent : tuple of int
-        Exit codes by which the tool says that it found no board (or could not open it).
+        board's flash. ``volatile`` is None where only the flash can be reached.
+    advice : str
+        How to get the tool.
     """
 
     tool: str
     volatile: tuple[str, ...] | None
-    persistent: tuple[str, ...] | None
-    absent: tuple[int, ...]
+    persistent: tuple[str, ...]
+    advice: str
+
+
+_ICEPROG = "Debian package fpga-icestorm, or github.com/YosysHQ/icestorm"
+_OPENFPGALOADER = "Debian package openfpgaloader, or github.com/trabucayre/openFPGALoader"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,7 @@ def _ulx3s(size: str) -> Board:
             tool="openFPGALoader",
             volatile=("-b", "ulx3s", "-m"),
             persistent=("-b", "ulx3s", "-f"),
-            absent=(1,),
+            advice=_OPENFPGALOADER,
         ),
         proven="bitstream built; not yet run on a board",
     )
@@ -100,8 +104,8 @@ BOARDS = MappingProxyType({board.name: board for board in (
         clock_mhz=12.0,
         clock_on_pll_pad=True,
         platform_class="amaranth_boards.icebreaker:ICEBreakerPlatform",
-        # The FTDI bridge reaches the FPGA's own configuration port only through a jumper change.
-        programmer=Programmer(tool="iceprog", volatile=None, persistent=(), absent=(1, 2)),
+        # The FPGA's own configuration port is reached only after a change of jumpers.
+        programmer=Programmer(tool="iceprog", volatile=None, persistent=(), advice=_ICEPROG),
         proven="bitstream built; not yet run on a board",
     ),
     Board(
@@ -111,9 +115,8 @@ BOARDS = MappingProxyType({board.name: board for board in (
         clock_mhz=12.0,
         clock_on_pll_pad=False,
         platform_class="amaranth_boards.ice40_hx8k_b_evn:ICE40HX8KBEVNPlatform",
-        programmer=Programmer(
-            tool="iceprog", volatile=("-S",), persistent=(), absent=(1, 2),
-        ),
+        # The board's jumpers must be set for the mode: SRAM (`-S`) or flash (EB85).
+        programmer=Programmer(tool="iceprog", volatile=("-S",), persistent=(), advice=_ICEPROG),
         proven="bitstream built; not yet run on a board",
     ),
     _ulx3s("25"),
@@ -129,7 +132,7 @@ BOARDS = MappingProxyType({board.name: board for board in (
             tool="openFPGALoader",
             volatile=("-b", "tangnano9k"),
             persistent=("-b", "tangnano9k", "-f"),
-            absent=(1,),
+            advice=_OPENFPGALOADER,
         ),
         proven="bitstream built; not yet run on a board",
     ),

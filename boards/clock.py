@@ -15,7 +15,7 @@ from spikeloom.boards.catalog import Board
 from spikeloom.boards.devices import Family
 from spikeloom.hls_model.errors import BoardError
 
-__all__ = ["ClockPlan", "ECP5PLL", "GowinPLL", "ICE40PLL", "PLL", "find_pll", "plan_clock"]
+__all__ = ["ECP5PLL", "ICE40PLL", "PLL", "ClockPlan", "GowinPLL", "find_pll", "plan_clock"]
 
 
 @dataclass(frozen=True, slots=True)
