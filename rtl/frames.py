@@ -1,0 +1,352 @@
+"""COBS frames with CRC-16, between a byte-wide line and a buffer of whole, checked payloads."""
+
+from amaranth.hdl import *
+from amaranth.lib import data, memory, stream
+from amaranth.lib.wiring import Component, In, Out
+from amaranth.utils import ceil_log2, exact_log2
+
+from spikeloom.rtl.protocol import CRC, MAX_PAYLOAD, Fault
+
+__all__ = ["ChunkLayout", "FrameDecoder", "FrameReader", "FrameWriter"]
+
+
+class ChunkLayout(data.StructLayout):
+    """One item of a frame that is being written: a byte, or its end.
+
+    Members
+    -------
+    data : 8
+    end : 1
+        The frame is complete; ``data`` means nothing.
+    """
+
+    def __init__(self):
+        super().__init__({"data": 8, "end": 1})
+
+
+class FrameDecoder(Component):
+    """Payload bytes and a verdict from COBS code.
+
+    Undoes COBS (Cheshire and Baker, 1999) and checks length and CRC. Each accepted code byte gives
+    at most one payload byte, combinationally; the delimiter gives the verdict. Whatever came
+    before, the byte after a delimiter begins a new frame; so does the first byte after a gap of
+    ``timeout`` cycles inside a frame.
+
+    Latency: 0 cycles. Throughput: one byte per cycle, never stalls.
+
+    Parameters
+    ----------
+    timeout : int
+        Cycles of silence that end a half frame; rounded up to a power of two.
+
+    Members
+    -------
+    strobe : In(1)
+        ``code`` is the next byte of the line.
+    code : In(8)
+    write : Out(1)
+        ``data`` is the next byte of the payload.
+    data : Out(8)
+    good : Out(1)
+        The frame is complete and right; ``length`` bytes of it come before its CRC.
+    length : Out(7)
+    fault : Out(Fault)
+        The frame is wrong: FRAME, CRC or TIMEOUT, for one cycle; else 0.
+    """
+
+    def __init__(self, timeout: int):
+        self.timeout = timeout
+        super().__init__({
+            "strobe": In(1),
+            "code":   In(8),
+            "write":  Out(1),
+            "data":   Out(8),
+            "good":   Out(1),
+            "length": Out(7),
+            "fault":  Out(4),
+        })
+
+    def elaborate(self, platform) -> Module:
+        m = Module()
+        m.submodules.crc = crc = CRC().create()
+        run    = Signal(8)                 # bytes until the next code
+        inside = Signal()                  # of a frame
+        first  = Signal(init=1)            # no code yet: it stands for no zero
+        broken = Signal()                  # too long
+        count  = Signal(8, init=0xfe)      # payload bytes without CRC: from -2
+        timer  = Signal(ceil_log2(self.timeout) + 1)
+
+        is_end = self.code == 0
+        m.d.comb += [
+            self.length.eq(count),
+            self.data.eq(Mux(run == 0, 0, self.code)),
+            self.write.eq(self.strobe & ~is_end & ~broken & ~first),
+            crc.data.eq(self.data),
+            crc.valid.eq(self.write),
+            crc.start.eq(first),
+        ]
+        with m.If(self.strobe):
+            m.d.sync += [run.eq(Mux(run == 0, self.code, run) - 1), inside.eq(1), first.eq(0)]
+        with m.If(self.write):
+            m.d.sync += count.eq(count + 1)
+            with m.If(count == MAX_PAYLOAD - 2):
+                m.d.sync += broken.eq(1)
+
+        late = timer[-1]
+        m.d.sync += timer.eq(timer + 1)
+        with m.If(self.strobe | ~inside):
+            m.d.sync += timer.eq(0)
+        with m.If((self.strobe & is_end) | late):
+            m.d.sync += [
+                run.eq(0), inside.eq(0), first.eq(1), broken.eq(0), count.eq(count.init),
+            ]
+        # A delimiter that comes while `late` is raised ends the same frame: one verdict.
+        with m.If(late):
+            m.d.comb += self.fault.eq(Fault.TIMEOUT)
+        with m.Elif(self.strobe & is_end & inside):
+            with m.If((run != 0) | broken | count[7] | (count[1:7] == 0)):
+                m.d.comb += self.fault.eq(Fault.FRAME)
+            with m.Elif(~crc.match_detected):
+                m.d.comb += self.fault.eq(Fault.CRC)
+            with m.Else():
+                m.d.comb += self.good.eq(1)
+        return m
+
+
+class FrameReader(Component):
+    """Buffers whole, checked frames from a line and plays them, as often as asked.
+
+    A frame is taken up only when its CRC is right and it fits, and its room is given back only on
+    ``release``: the sender keeps the sum of its unreleased frames, as sent, within ``window``
+    bytes and no frame is lost. Behind the buffer, in the same memory, lies one constant frame.
+
+    Latency: 4 cycles from the delimiter to the first byte. Throughput: one byte per cycle from
+    the line, except one cycle after each frame; one byte per two cycles at ``o``.
+
+    Parameters
+    ----------
+    window : int
+        Bytes of the buffer: a power of two, at least 256.
+    constant : bytes
+        The constant frame, at most 127 bytes.
+    timeout : int
+        As :class:`FrameDecoder`.
+
+    Members
+    -------
+    i : In(stream.Signature(8))
+        The line. Faults and foreign bytes are dropped.
+    o : Out(stream.Signature(StructLayout({"data": 8, "last": 1})))
+        The payload of the oldest frame, without CRC. It stops after ``last``, until one of:
+    again : In(1)
+        Play the frame once more.
+    release : In(1)
+        Forget the frame, go on to the next.
+    constant : In(1)
+        With ``release``: play the constant frame before the next; it needs no release.
+    fault : Out(stream.Signature(4))
+        A frame was dropped for this :class:`Fault`. Holds one; those that come while it is not
+        taken are dropped.
+    """
+
+    def __init__(self, window: int, constant: bytes, timeout: int):
+        if window < 256 or window & (window - 1):
+            raise ValueError(f"window must be a power of two of at least 256, not {window!r}")
+        if not 1 <= len(constant) < MAX_PAYLOAD:
+            raise ValueError(f"a constant frame must be 1 to 127 bytes, not {len(constant)}")
+        self.window  = window
+        self.content = constant
+        self.timeout = timeout
+        super().__init__({
+            "i":        In(stream.Signature(8)),
+            "o":        Out(stream.Signature(data.StructLayout({"data": 8, "last": 1}))),
+            "again":    In(1),
+            "release":  In(1),
+            "constant": In(1),
+            "fault":    Out(stream.Signature(4)),
+        })
+
+    def elaborate(self, platform) -> Module:
+        m = Module()
+        bits = exact_log2(self.window)
+        m.submodules.decoder = decoder = FrameDecoder(self.timeout)
+        init = [0] * self.window + [len(self.content), *self.content]
+        m.submodules.memory = store = memory.Memory(
+            shape=8, depth=2 * self.window, init=init + [0] * (2 * self.window - len(init)))
+
+        oldest = Signal(bits)              # the frame that is played
+        newest = Signal(bits)              # the frame that comes in; its length byte
+        self._receive(m, decoder, store.write_port(), oldest, newest)
+        self._play(m, store.read_port(), oldest, newest)
+        return m
+
+    def _receive(self, m, decoder, port, oldest, newest) -> None:
+        room    = Signal(len(oldest), init=1)   # where the next byte goes
+        overrun = Signal()
+        commit  = Signal()
+        length  = Signal(7)
+        m.d.comb += [
+            self.i.ready.eq(~commit),
+            decoder.strobe.eq(self.i.valid & self.i.ready),
+            decoder.code.eq(self.i.payload),
+            port.addr.eq(Mux(commit, newest, room)),
+            port.data.eq(Mux(commit, length, decoder.data)),
+            port.en.eq(commit),
+        ]
+        with m.If(decoder.write & ~overrun):
+            with m.If(room == oldest):
+                m.d.sync += overrun.eq(1)
+            with m.Else():
+                m.d.comb += port.en.eq(1)
+                m.d.sync += room.eq(room + 1)
+
+        verdict = Signal(4)
+        m.d.sync += [commit.eq(decoder.good & ~overrun), length.eq(decoder.length)]
+        m.d.comb += verdict.eq(Mux(decoder.good & overrun, Fault.OVERRUN, decoder.fault))
+        with m.If(verdict != 0):
+            m.d.sync += [overrun.eq(0), room.eq(newest + 1)]
+        with m.If(commit):
+            # The CRC's two bytes lie behind the frame: the next begins on them.
+            m.d.sync += [newest.eq(room - 2), room.eq(room - 1)]
+
+        with m.If(self.fault.ready):
+            m.d.sync += self.fault.valid.eq(0)
+        with m.If((verdict != 0) & ~self.fault.valid):
+            m.d.sync += [self.fault.valid.eq(1), self.fault.payload.eq(verdict)]
+
+    def _play(self, m, port, oldest, newest) -> None:
+        position = Signal(len(oldest) + 1)      # its top bit: in the constant frame
+        fresh    = Signal()                     # the port shows what lies at `position`
+        left     = Signal(7)
+        step     = Signal()
+        m.d.comb += [
+            port.addr.eq(position),
+            self.o.payload.data.eq(port.data),
+            self.o.payload.last.eq(left == 1),
+        ]
+        m.d.sync += fresh.eq(((oldest != newest) | position[-1]) & ~step)
+        with m.If(step):
+            m.d.sync += position.eq(position + 1)
+            m.d.sync += position[-1].eq(position[-1])
+
+        with m.FSM():
+            with m.State("LENGTH"):
+                m.d.sync += left.eq(port.data)
+                with m.If(fresh):
+                    m.d.comb += step.eq(1)
+                    m.next = "BYTES"
+            with m.State("BYTES"):
+                m.d.comb += self.o.valid.eq(fresh)
+                with m.If(fresh & self.o.ready):
+                    m.d.comb += step.eq(1)
+                    m.d.sync += left.eq(left - 1)
+                    with m.If(self.o.payload.last):
+                        m.next = "DONE"
+            with m.State("DONE"):
+                with m.If(position[-1]):
+                    m.d.comb += step.eq(1)
+                    m.d.sync += position.eq(oldest)
+                    m.next = "LENGTH"
+                with m.If(self.again):
+                    m.d.comb += step.eq(1)
+                    m.d.sync += position.eq(oldest)
+                    m.next = "LENGTH"
+                with m.If(self.release):
+                    m.d.comb += step.eq(1)
+                    m.d.sync += oldest.eq(position)
+                    m.d.sync += position.eq(Mux(self.constant, self.window, position))
+                    m.next = "LENGTH"
+
+
+class FrameWriter(Component):
+    """Puts a CRC to frames, encodes them with COBS, and buffers them for a line.
+
+    A zero byte's place in the buffer takes the COBS code of the run that follows it, so that one
+    write per byte is enough. The line sees only whole frames.
+
+    Latency: 6 cycles from ``end`` to the first byte. Throughput: one byte per cycle, and 4 cycles
+    for the end of a frame.
+
+    Parameters
+    ----------
+    depth : int
+        Bytes of the buffer: a power of two, at least 256.
+
+    Members
+    -------
+    i : In(stream.Signature(ChunkLayout()))
+        Frames of 2 to ``MAX_PAYLOAD - 2`` bytes, without CRC, each followed by ``end``.
+    o : Out(stream.Signature(8))
+        The line.
+    idle : Out(1)
+        The line has been given all there is.
+    """
+
+    def __init__(self, depth: int = 512):
+        if depth < 256 or depth & (depth - 1):
+            raise ValueError(f"depth must be a power of two of at least 256, not {depth!r}")
+        self.depth = depth
+        super().__init__({
+            "i":    In(stream.Signature(ChunkLayout())),
+            "o":    Out(stream.Signature(8)),
+            "idle": Out(1),
+        })
+
+    def elaborate(self, platform) -> Module:
+        m = Module()
+        bits = exact_log2(self.depth)
+        m.submodules.crc    = crc   = CRC().create()
+        m.submodules.memory = store = memory.Memory(shape=8, depth=self.depth, init=[])
+        write = store.write_port()
+        code  = Signal(bits)               # where the code of the current run belongs
+        tail  = Signal(bits, init=1)       # where the next byte goes
+        sent  = Signal(bits)               # next byte for the line
+        whole = Signal(bits)               # behind the last complete frame
+        tight = Signal()
+
+        # 8 bytes stay free: 2 that are on their way, 4 for the end of a frame, a code and a gap.
+        m.d.sync += tight.eq(Cat(sent - tail)[3:bits] == 0)
+        byte = Signal(8)
+        put  = Signal()                    # `byte` belongs to the payload
+        with m.If(put):
+            m.d.sync += tail.eq(tail + 1)
+        m.d.comb += [write.addr.eq(tail), write.data.eq(byte), write.en.eq(put)]
+        with m.If(put & (byte == 0)):
+            m.d.comb += [write.addr.eq(code), write.data.eq(tail - code)]
+            m.d.sync += code.eq(tail)
+
+        m.d.comb += [byte.eq(self.i.payload.data), crc.data.eq(byte)]
+        with m.FSM():
+            with m.State("DATA"):
+                m.d.comb += self.i.ready.eq(~tight)
+                with m.If(self.i.valid & self.i.ready):
+                    m.d.comb += [put.eq(~self.i.payload.end), crc.valid.eq(put)]
+                    with m.If(self.i.payload.end):
+                        m.next = "HIGH"
+            with m.State("HIGH"):
+                m.d.comb += [byte.eq(crc.crc[8:]), put.eq(1)]
+                m.next = "LOW"
+            with m.State("LOW"):
+                m.d.comb += [byte.eq(crc.crc[:8]), put.eq(1)]
+                m.next = "CODE"
+            with m.State("CODE"):
+                m.d.comb += [write.addr.eq(code), write.data.eq(tail - code), write.en.eq(1)]
+                m.next = "DELIMITER"
+            with m.State("DELIMITER"):
+                m.d.comb += [write.data.eq(0), write.en.eq(1), crc.start.eq(1)]
+                m.d.sync += [code.eq(tail + 1), tail.eq(tail + 2), whole.eq(tail + 1)]
+                m.next = "DATA"
+
+        read  = store.read_port()
+        fresh = Signal()
+        taken = self.o.valid & self.o.ready
+        m.d.comb += [
+            read.addr.eq(sent),
+            self.o.valid.eq(fresh),
+            self.o.payload.eq(read.data),
+            self.idle.eq(sent == whole),
+        ]
+        m.d.sync += fresh.eq(~self.idle & ~taken)
+        with m.If(taken):
+            m.d.sync += sent.eq(sent + 1)
+        return m
