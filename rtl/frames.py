@@ -113,6 +113,64 @@ class FrameDecoder(Component):
         return m
 
 
+class _Buffer(Component):
+    """A memory of bytes that writes or reads in a cycle, never both.
+
+    A block RAM needs no logic around it then: what it shows when both ports meet at one address
+    differs from family to family and would have to be made good.
+
+    Latency: ``fresh`` 2 cycles after ``address`` changed, if nothing is written meanwhile.
+
+    Members
+    -------
+    write : In(1), target : In, byte : In(8)
+        Store ``byte`` at ``target``.
+    address : In
+        Of the byte to be read. It changes with ``step`` only.
+    there : In(1)
+        The byte at ``address`` has been written.
+    step : In(1)
+        ``address`` is about to change.
+    fresh : Out(1), data : Out(8)
+        ``data`` is the byte at ``address``.
+    """
+
+    def __init__(self, depth: int, init: list[int]):
+        self._depth = depth
+        self._init  = init
+        super().__init__({
+            "write":   In(1),
+            "target":  In(range(depth)),
+            "byte":    In(8),
+            "address": In(range(depth)),
+            "there":   In(1),
+            "step":    In(1),
+            "fresh":   Out(1),
+            "data":    Out(8),
+        })
+
+    def elaborate(self, platform) -> Module:
+        m = Module()
+        m.submodules.cells = cells = memory.Memory(shape=8, depth=self._depth, init=self._init)
+        write = cells.write_port()
+        read  = cells.read_port(domain="comb")
+        m.d.comb += [
+            write.en.eq(self.write),
+            write.addr.eq(self.target),
+            write.data.eq(self.byte),
+            read.addr.eq(self.address),
+        ]
+        shown = Signal(8, reset_less=True)
+        m.d.comb += self.data.eq(shown)
+        with m.If(~self.write):
+            m.d.sync += shown.eq(read.data)
+        with m.If(self.step):
+            m.d.sync += self.fresh.eq(0)
+        with m.Elif(self.there & ~self.write):
+            m.d.sync += self.fresh.eq(1)
+        return m
+
+
 class FrameReader(Component):
     """Buffers whole, checked frames from a line and plays them, as often as asked.
 
@@ -170,17 +228,16 @@ class FrameReader(Component):
         m = Module()
         bits = exact_log2(self.window)
         m.submodules.decoder = decoder = FrameDecoder(self.timeout)
-        init = [0] * self.window + [len(self.content), *self.content]
-        m.submodules.memory = store = memory.Memory(
-            shape=8, depth=2 * self.window, init=init + [0] * (2 * self.window - len(init)))
+        m.submodules.buffer = buffer = _Buffer(
+            2 * self.window, [0] * self.window + [len(self.content), *self.content])
 
         oldest = Signal(bits)              # the frame that is played
         newest = Signal(bits)              # the frame that comes in; its length byte
-        self._receive(m, decoder, store.write_port(), oldest, newest)
-        self._play(m, store.read_port(), oldest, newest)
+        self._receive(m, decoder, buffer, oldest, newest)
+        self._play(m, buffer, oldest, newest)
         return m
 
-    def _receive(self, m, decoder, port, oldest, newest) -> None:
+    def _receive(self, m, decoder, buffer, oldest, newest) -> None:
         room    = Signal(len(oldest), init=1)   # where the next byte goes
         overrun = Signal()
         commit  = Signal()
@@ -189,15 +246,15 @@ class FrameReader(Component):
             self.i.ready.eq(~commit),
             decoder.strobe.eq(self.i.valid & self.i.ready),
             decoder.code.eq(self.i.payload),
-            port.addr.eq(Mux(commit, newest, room)),
-            port.data.eq(Mux(commit, length, decoder.data)),
-            port.en.eq(commit),
+            buffer.target.eq(Mux(commit, newest, room)),
+            buffer.byte.eq(Mux(commit, length, decoder.data)),
+            buffer.write.eq(commit),
         ]
         with m.If(decoder.write & ~overrun):
             with m.If(room == oldest):
                 m.d.sync += overrun.eq(1)
             with m.Else():
-                m.d.comb += port.en.eq(1)
+                m.d.comb += buffer.write.eq(1)
                 m.d.sync += room.eq(room + 1)
 
         verdict = Signal(4)
@@ -214,24 +271,24 @@ class FrameReader(Component):
         with m.If((verdict != 0) & ~self.fault.valid):
             m.d.sync += [self.fault.valid.eq(1), self.fault.payload.eq(verdict)]
 
-    def _play(self, m, port, oldest, newest) -> None:
+    def _play(self, m, buffer, oldest, newest) -> None:
         position = Signal(len(oldest) + 1)      # its top bit: in the constant frame
-        fresh    = Signal()                     # the port shows what lies at `position`
         left     = Signal(7)
-        step     = Signal()
+        step     = buffer.step
+        fresh    = buffer.fresh
         m.d.comb += [
-            port.addr.eq(position),
-            self.o.payload.data.eq(port.data),
+            buffer.address.eq(position),
+            buffer.there.eq((oldest != newest) | position[-1]),
+            self.o.payload.data.eq(buffer.data),
             self.o.payload.last.eq(left == 1),
         ]
-        m.d.sync += fresh.eq(((oldest != newest) | position[-1]) & ~step)
         with m.If(step):
             m.d.sync += position.eq(position + 1)
             m.d.sync += position[-1].eq(position[-1])
 
         with m.FSM():
             with m.State("LENGTH"):
-                m.d.sync += left.eq(port.data)
+                m.d.sync += left.eq(buffer.data)
                 with m.If(fresh):
                     m.d.comb += step.eq(1)
                     m.next = "BYTES"
@@ -296,8 +353,7 @@ class FrameWriter(Component):
         m = Module()
         bits = exact_log2(self.depth)
         m.submodules.crc    = crc   = CRC().create()
-        m.submodules.memory = store = memory.Memory(shape=8, depth=self.depth, init=[])
-        write = store.write_port()
+        m.submodules.buffer = buffer = _Buffer(self.depth, [])
         code  = Signal(bits)               # where the code of the current run belongs
         tail  = Signal(bits, init=1)       # where the next byte goes
         sent  = Signal(bits)               # next byte for the line
@@ -310,9 +366,9 @@ class FrameWriter(Component):
         put  = Signal()                    # `byte` belongs to the payload
         with m.If(put):
             m.d.sync += tail.eq(tail + 1)
-        m.d.comb += [write.addr.eq(tail), write.data.eq(byte), write.en.eq(put)]
+        m.d.comb += [buffer.target.eq(tail), buffer.byte.eq(byte), buffer.write.eq(put)]
         with m.If(put & (byte == 0)):
-            m.d.comb += [write.addr.eq(code), write.data.eq(tail - code)]
+            m.d.comb += [buffer.target.eq(code), buffer.byte.eq(tail - code)]
             m.d.sync += code.eq(tail)
 
         m.d.comb += [byte.eq(self.i.payload.data), crc.data.eq(byte)]
@@ -330,23 +386,23 @@ class FrameWriter(Component):
                 m.d.comb += [byte.eq(crc.crc[:8]), put.eq(1)]
                 m.next = "CODE"
             with m.State("CODE"):
-                m.d.comb += [write.addr.eq(code), write.data.eq(tail - code), write.en.eq(1)]
+                m.d.comb += [
+                    buffer.target.eq(code), buffer.byte.eq(tail - code), buffer.write.eq(1),
+                ]
                 m.next = "DELIMITER"
             with m.State("DELIMITER"):
-                m.d.comb += [write.data.eq(0), write.en.eq(1), crc.start.eq(1)]
+                m.d.comb += [buffer.byte.eq(0), buffer.write.eq(1), crc.start.eq(1)]
                 m.d.sync += [code.eq(tail + 1), tail.eq(tail + 2), whole.eq(tail + 1)]
                 m.next = "DATA"
 
-        read  = store.read_port()
-        fresh = Signal()
-        taken = self.o.valid & self.o.ready
         m.d.comb += [
-            read.addr.eq(sent),
-            self.o.valid.eq(fresh),
-            self.o.payload.eq(read.data),
             self.idle.eq(sent == whole),
+            buffer.address.eq(sent),
+            buffer.there.eq(~self.idle),
+            buffer.step.eq(self.o.valid & self.o.ready),
+            self.o.valid.eq(buffer.fresh),
+            self.o.payload.eq(buffer.data),
         ]
-        m.d.sync += fresh.eq(~self.idle & ~taken)
-        with m.If(taken):
+        with m.If(buffer.step):
             m.d.sync += sent.eq(sent + 1)
         return m

@@ -315,8 +315,9 @@ def test_a_value_out_of_range_is_refused(body):
 def test_frames_behind_a_refused_one_are_refused_until_it_is_sent_again():
     async def testbench(bench):
         good = [encode_frame(Command.WRITE, tag, bytes([tag, 0x81])) for tag in range(3)]
-        await bench.send(good[0] + corrupt(good[1], 3) + good[2])
-        frames = await bench.frames()
+        frames = [await bench.ask(Command.WRITE, 0, b"\x00\x81")]
+        await bench.send(corrupt(good[1], 3) + good[2])
+        frames += await bench.frames()
         assert answers(frames) == [
             (Kind.WRITE, 0, b""),
             (Kind.ERROR, 1, bytes([Fault.CRC])),
