@@ -1,0 +1,105 @@
+"""Loads a trained network, whatever its file is, as a float graph."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from spikeloom.hls_model.errors import CheckpointError, SemanticsError
+from spikeloom.quant import nir_file, nir_import, snntorch_checkpoint
+from spikeloom.quant.graph import Graph
+from spikeloom.quant.presets import PRESETS, Semantics, resolve
+
+__all__ = ["load"]
+
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+
+
+def load(
+    source: Any,
+    *,
+    preset: str | None = None,
+    dt: float | None = None,
+    output: Literal["auto", "events", "membrane"] = "auto",
+    **options: Any,
+) -> Graph:
+    """Load a checkpoint or a live module as a float graph with exact semantics.
+
+    Parameters
+    ----------
+    source
+        Path of a ``.nir`` file or of a PyTorch ``state_dict`` of snnTorch's Linear and Leaky
+        layers, or such a module itself.
+    preset
+        Whose behaviour the neurons have, one of :data:`~spikeloom.quant.presets.PRESETS`, with
+        options after a colon (``"snntorch:reset=zero"``). Required for ``.nir`` files, which hold
+        no reset mode, and for a ``state_dict``, which holds no ``reset_delay``.
+    dt
+        Seconds of one step; required for ``.nir`` files, which hold time constants.
+    output
+        What the network delivers: the ``events`` of its last population, or its last ``membrane``;
+        ``auto`` reads the membrane of a population that never resets, otherwise events.
+    options
+        Of the preset: ``reset`` and ``reset_delay`` (snntorch), ``reset`` (spikingjelly),
+        ``spikes`` (sinabs).
+
+    Raises
+    ------
+    CheckpointError
+        If the file cannot be read or is not what it should be.
+    SemanticsError
+        If something needed is not stated, or the network does what no neuron of the library does.
+    """
+    if output not in ("auto", "events", "membrane"):
+        raise SemanticsError(f"output must be 'auto', 'events' or 'membrane', not {output!r}")
+    if hasattr(source, "state_dict") and hasattr(source, "named_modules"):
+        layers = snntorch_checkpoint.layers_of(source)
+        semantics = _snntorch(preset, options)
+        return snntorch_checkpoint.to_graph(layers, type(source).__name__, semantics, output)
+    path = Path(source)
+    if _is_hdf5(path):
+        semantics = _nir_semantics(path, preset, options)
+        if dt is None or not dt > 0:
+            raise SemanticsError(
+                f"{path} holds time constants in seconds but no step; state dt, in seconds, as a "
+                f"positive number (--dt 1e-4), not {dt}"
+            )
+        return nir_import.to_graph(nir_file.read(path), path, semantics, float(dt), output)
+    semantics = _snntorch(preset, options)
+    return snntorch_checkpoint.to_graph(
+        snntorch_checkpoint.read(path), path.name, semantics, output
+    )
+
+
+def _is_hdf5(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(_HDF5))
+    except OSError as error:
+        raise CheckpointError(
+            f"the checkpoint {path} cannot be read: {error.strerror or error}; check its path"
+        ) from error
+    if not start:
+        raise CheckpointError(f"the checkpoint {path} must not be empty; export it again")
+    return start == _HDF5 or path.suffix == ".nir"
+
+
+def _nir_semantics(path: Path, preset: str | None, options: dict[str, Any]) -> Semantics:
+    if preset is None:
+        raise SemanticsError(
+            f"{path} does not hold how its neurons reset; name the framework that trained it with "
+            f"preset, one of {list(PRESETS)}"
+        )
+    return resolve(preset, options)
+
+
+def _snntorch(preset: str | None, options: dict[str, Any]) -> Semantics | None:
+    if preset is None and not any(v is not None for v in options.values()):
+        return None
+    semantics = resolve(preset or "snntorch", options)
+    if semantics.name != "snntorch":
+        raise SemanticsError(
+            f"a PyTorch checkpoint of Linear and Leaky layers must have the preset 'snntorch', not "
+            f"{semantics.name!r}; export other frameworks' networks as .nir"
+        )
+    return semantics
