@@ -7,6 +7,7 @@ quantizing it moves no weight.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,9 @@ def fit(
     total : batches per epoch
     """
     optimizer = torch.optim.Adam(model.parameters(), lr=rate)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, epochs=epochs, steps_per_epoch=total)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, rate, epochs=epochs, steps_per_epoch=total
+    )
     for epoch in range(epochs):
         model.train()
         for x, y in batches():
@@ -119,7 +122,9 @@ def fit(
             optimizer.step()
             schedule.step()
         model.eval()
-        print(f"epoch {epoch + 1}/{epochs}: loss {loss.item():.4f}, test {evaluate():.4f}", flush=True)
+        print(
+            f"epoch {epoch + 1}/{epochs}: loss {loss.item():.4f}, test {evaluate():.4f}", flush=True
+        )
 
 
 def save(model: Classifier, path: Path, dt: float) -> None:
@@ -148,5 +153,5 @@ def save(model: Classifier, path: Path, dt: float) -> None:
             nodes["lif2"] = nir.LI(**leak)
     nodes["output"] = nir.Output({"output": np.array([model.fc2.weight.shape[0]])})
     names = list(nodes)
-    nir.write(path.with_suffix(".nir"), nir.NIRGraph(nodes, list(zip(names, names[1:], strict=False))))
+    nir.write(path.with_suffix(".nir"), nir.NIRGraph(nodes, list(pairwise(names))))
     torch.save(state, path.with_suffix(".pt"))

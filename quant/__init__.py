@@ -1,1 +1,38 @@
+"""Import of trained networks, calibration, and quantization to integer networks.
 
+``load`` a checkpoint as a float :class:`Graph`, ``quantize`` it to an
+:class:`~spikeloom.hls_model.Network`, ``compare`` the two.
+"""
+
+from spikeloom.quant.graph import MEMBRANE, Graph, Input, Population, Projection
+from spikeloom.quant.load import load
+from spikeloom.quant.neurons import FineInput
+from spikeloom.quant.presets import PRESETS
+from spikeloom.quant.quantize import (
+    QuantizationWarning,
+    Quantized,
+    quantize,
+    quantize_with_report,
+)
+from spikeloom.quant.report import Agreement, Comparison, Report, compare
+from spikeloom.quant.simulator import simulate
+
+__all__ = [
+    "MEMBRANE",
+    "PRESETS",
+    "Agreement",
+    "Comparison",
+    "FineInput",
+    "Graph",
+    "Input",
+    "Population",
+    "Projection",
+    "QuantizationWarning",
+    "Quantized",
+    "Report",
+    "compare",
+    "load",
+    "quantize",
+    "quantize_with_report",
+    "simulate",
+]

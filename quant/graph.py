@@ -175,10 +175,12 @@ class Graph:
     assumptions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        names = [n.name for n in (*self.inputs, *self.populations)]
+        names = [*(i.name for i in self.inputs), *(p.name for p in self.populations)]
         repeated = [name for name in names if names.count(name) > 1]
         if repeated:
-            raise CheckpointError(f"inputs and populations must differ in name, not {repeated[0]!r}")
+            raise CheckpointError(
+                f"inputs and populations must differ in name, not {repeated[0]!r}"
+            )
         for projection in self.projections:
             sizes = (self.population(projection.target).size, self.node(projection.source).size)
             if projection.weights.shape != sizes:
@@ -207,7 +209,8 @@ class Graph:
         return tuple(self.population(name) for name in order)
 
     def node(self, name: str) -> Input | Population:
-        for node in (*self.inputs, *self.populations):
+        nodes: tuple[Input | Population, ...] = (*self.inputs, *self.populations)
+        for node in nodes:
             if node.name == name:
                 return node
         raise CheckpointError(f"there is no input or population {name!r} in this graph")

@@ -29,5 +29,5 @@ class FineInput(Neuron):
     def states(self) -> dict[str, Range]:
         return dict(self.neuron.states())
 
-    def step(self, state: Any, x: Any, p: Any) -> tuple[State, Value]:
+    def step(self, state: Any, x: Any, p: Any) -> tuple[State, Value | int]:
         return self.neuron.step(state, shift_left(x, self.bits) + p.offset, p)

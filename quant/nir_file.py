@@ -6,6 +6,7 @@ files are refused.
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -68,8 +69,7 @@ def read(path: Path) -> NirGraph:
     CheckpointError
         If the file is empty, truncated, foreign, or holds nodes that cannot be imported.
     """
-    import h5py
-
+    h5py = _h5py()
     try:
         with h5py.File(path, "r") as file:
             root = _group(file, "node", path)
@@ -91,6 +91,10 @@ def read(path: Path) -> NirGraph:
                     "not there; export the graph again"
                 )
     return NirGraph(read_nodes, edges)
+
+
+def _h5py() -> Any:
+    return importlib.import_module("h5py")
 
 
 def _node(nodes: Any, name: str, path: Path) -> NirNode:
@@ -119,29 +123,29 @@ def _node(nodes: Any, name: str, path: Path) -> NirNode:
 
 
 def _group(parent: Any, name: str, path: Path) -> Any:
-    import h5py
-
+    h5py = _h5py()
     if not isinstance(parent.get(name, getlink=True), h5py.HardLink):
         raise CheckpointError(
             f"{path} must hold {name!r} itself, as NIR files do; export it again with nir.write"
         )
     group = parent[name]
     if not isinstance(group, h5py.Group):
-        raise CheckpointError(f"{name!r} of {path} must be a group, as in NIR files; export it again")
+        raise CheckpointError(
+            f"{name!r} of {path} must be a group, as in NIR files; export it again"
+        )
     return group
 
 
 def _dataset(group: Any, name: str, what: str) -> Any:
-    import h5py
-
+    h5py = _h5py()
     is_inside = isinstance(group.get(name, getlink=True), h5py.HardLink)
     dataset = group[name] if is_inside else None
     if not isinstance(dataset, h5py.Dataset) or dataset.is_virtual or dataset.external:
         raise CheckpointError(f"{what} must be stored in the file itself; export it again")
     if prod(dataset.shape or ()) > _LARGEST:
         raise CheckpointError(
-            f"{what} must hold at most {_LARGEST} numbers, not {dataset.shape}; the file is damaged "
-            "or malicious"
+            f"{what} must hold at most {_LARGEST} numbers, not {dataset.shape}; the file is "
+            "damaged or malicious"
         )
     return dataset[()]
 

@@ -91,9 +91,9 @@ class _Options:
 
     def take(self, name: str, default: Any, *allowed: Any) -> Any:
         value = self.given.pop(name, default)
-        if value is not None and (value not in allowed or isinstance(value, int) is not (
-            isinstance(allowed[0], int)
-        )):
+        if value is not None and (
+            value not in allowed or isinstance(value, int) is not (isinstance(allowed[0], int))
+        ):
             raise SemanticsError(
                 f"{name} of preset {self.preset!r} must be one of {list(allowed)}, not {value!r}"
             )

@@ -52,7 +52,9 @@ def simulate(
     SampleError
         If samples do not fit the graph's inputs.
     """
-    parts = [_run(graph, batch, record, np.dtype(dtype)) for batch in _batches(graph, samples, steps)]
+    parts = [
+        _run(graph, batch, record, np.dtype(dtype)) for batch in _batches(graph, samples, steps)
+    ]
     names = parts[0].spikes
     return Result(
         {n: np.concatenate([p.spikes[n] for p in parts]) for n in names},
@@ -114,7 +116,7 @@ def _batches(graph: Graph, samples: Any, steps: int | None) -> Iterator[dict[str
     if len(set(shapes.values())) > 1:
         raise SampleError(f"all inputs must have the same samples and steps, not {shapes}")
     count, length = next(iter(shapes.values()))
-    widest = max(n.size for n in (*graph.inputs, *graph.populations))
+    widest = max(*(i.size for i in graph.inputs), *(p.size for p in graph.populations))
     batch = max(1, _BATCH_ELEMENTS // (widest * length))
     for start in range(0, count, batch):
         yield {name: v[start : start + batch] for name, v in values.items()}

@@ -158,7 +158,11 @@ def to_graph(
         population = _population(linear, leaky, origin, semantics, is_last and output != "events")
         projections.append(
             Projection(
-                previous.name, population.name, weights * grade, 0, f"{origin}: {linear.name}.weight"
+                previous.name,
+                population.name,
+                weights * grade,
+                0,
+                f"{origin}: {linear.name}.weight",
             )
         )
         populations.append(population)
@@ -167,8 +171,8 @@ def to_graph(
     read = MEMBRANE if output == "membrane" or not populations[-1].fires else EVENTS
     if read == EVENTS and not np.all(grade == 1):
         raise SemanticsError(
-            f"graded_spikes_factor of the output {previous.name!r} must be 1, not {grade[0]:g}: its "
-            "spikes are counted"
+            f"graded_spikes_factor of the output {previous.name!r} must be 1, not {grade[0]:g}: "
+            "its spikes are counted"
         )
     notes = ("preset snntorch", *(semantics.assumptions if semantics else ()))
     return Graph(
@@ -187,8 +191,8 @@ def _require_chain(layers: tuple[Layer, ...]) -> None:
     if kinds != ["Linear", "Leaky"] * (len(layers) // 2) or not layers:
         names = ", ".join(f"{n.name} ({k})" for n, k in zip(layers, kinds, strict=True))
         raise CheckpointError(
-            f"layers must alternate between Linear and Leaky, not run {names or 'empty'}; a readout "
-            "without spikes is a Leaky with reset_mechanism='none'"
+            f"layers must alternate between Linear and Leaky, not run {names or 'empty'}; a "
+            "readout without spikes is a Leaky with reset_mechanism='none'"
         )
 
 

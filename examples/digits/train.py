@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
+
 from examples.digits.samples import encode, read
 from examples.training import Classifier, fit, save
-from torch import Tensor
 
 BATCH = 64
 DT = 1e-3
@@ -56,7 +57,9 @@ def main() -> None:
     def evaluate() -> float:
         return (model(spikes(tests)).argmax(1).numpy() == test_labels).mean()
 
-    fit(model, batches, evaluate, epochs=args.epochs, rate=args.rate, total=-(-len(images) // BATCH))
+    fit(
+        model, batches, evaluate, epochs=args.epochs, rate=args.rate, total=-(-len(images) // BATCH)
+    )
     save(model, args.out / "digits", DT)
 
 

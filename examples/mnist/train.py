@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
+
 from examples.mnist.samples import STEPS, data_folder, encode, read
 from examples.training import Classifier, fit, save
-from torch import Tensor
 
 BATCH = 200
 DT = 1e-3
@@ -71,7 +72,9 @@ def main() -> None:
         parts = [model(spikes(p)).argmax(1) for p in np.array_split(test_spikes, 20)]
         return (torch.cat(parts).cpu().numpy() == test_labels).mean()
 
-    fit(model, batches, evaluate, epochs=args.epochs, rate=args.rate, total=-(-len(images) // BATCH))
+    fit(
+        model, batches, evaluate, epochs=args.epochs, rate=args.rate, total=-(-len(images) // BATCH)
+    )
     save(model, args.out / f"mnist_{args.encoding}", DT)
 
 
