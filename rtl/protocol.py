@@ -222,9 +222,9 @@ class Description:
         """
         if body[:4] != PRODUCT:
             raise BoardError(f"the device is no Spikeloom board: it calls itself {body[:4]!r}")
-        if body[4] != VERSION:
+        if body[4:5] != bytes([VERSION]):
             raise BoardError(
-                f"the board speaks version {body[4]} of the link, this host version {VERSION}; "
+                f"the board speaks version {body[4:5].hex()} of the link, this host version {VERSION}; "
                 "rebuild the bitstream"
             )
         head, name = body[:_DESCRIPTION.size], body[_DESCRIPTION.size:]

@@ -93,8 +93,10 @@ class Receiver(Component):
                     m.d.sync += shift.eq(Cat(shift[1:], line))
                 with m.Else():
                     m.d.sync += self.o.valid.eq(line)
-                    m.next = "STOP"
-            with m.State("STOP"), m.If(line):
+                    m.next = "IDLE"
+                    with m.If(~line):
+                        m.next = "BREAK"
+            with m.State("BREAK"), m.If(line):
                 m.next = "IDLE"
         return m
 
