@@ -1,1 +1,152 @@
-"""From a trained spiking network to a running FPGA, bit for bit."""
+"""From a trained spiking network to a running FPGA, bit for bit.
+
+Attributes are imported on first use: ``import spikeloom`` costs nothing, and what needs PyTorch
+or Amaranth is loaded only where it is called.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from spikeloom.boards.catalog import BOARDS, find_board
+    from spikeloom.boards.flash import flash
+    from spikeloom.boards.toolchain import synthesise
+    from spikeloom.flow import build
+    from spikeloom.hls_model import (
+        BOOL,
+        CONTRACT,
+        EVENTS,
+        LIF,
+        Input,
+        Integrator,
+        Network,
+        Neuron,
+        NoLeak,
+        Output,
+        Population,
+        Projection,
+        Range,
+        Result,
+        ScaleLeak,
+        ShiftLeak,
+        State,
+        errors,
+        lookup,
+        maximum,
+        minimum,
+        saturate,
+        select,
+        shift_left,
+        shift_right,
+        simulate,
+        wrap,
+    )
+    from spikeloom.quant.load import load
+    from spikeloom.quant.quantize import quantize
+    from spikeloom.rtl import generate
+    from spikeloom.sim import cosimulate
+
+    __version__: str
+
+_HOMES = {
+    "boards.catalog": ("BOARDS", "find_board"),
+    "boards.flash": ("flash",),
+    "boards.toolchain": ("synthesise",),
+    "flow": ("build",),
+    "hls_model": (
+        "BOOL",
+        "CONTRACT",
+        "EVENTS",
+        "LIF",
+        "Input",
+        "Integrator",
+        "Network",
+        "Neuron",
+        "NoLeak",
+        "Output",
+        "Population",
+        "Projection",
+        "Range",
+        "Result",
+        "ScaleLeak",
+        "ShiftLeak",
+        "State",
+        "errors",
+        "lookup",
+        "maximum",
+        "minimum",
+        "saturate",
+        "select",
+        "shift_left",
+        "shift_right",
+        "simulate",
+        "wrap",
+    ),
+    "quant": ("load", "quantize"),
+    "rtl": ("generate",),
+    "sim": ("cosimulate",),
+}
+_PACKAGES = ("boards", "flow", "hls_model", "quant", "rtl", "sim")
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "BOARDS",
+    "BOOL",
+    "CONTRACT",
+    "EVENTS",
+    "LIF",
+    "Input",
+    "Integrator",
+    "Network",
+    "Neuron",
+    "NoLeak",
+    "Output",
+    "Population",
+    "Projection",
+    "Range",
+    "Result",
+    "ScaleLeak",
+    "ShiftLeak",
+    "State",
+    "__version__",
+    "build",
+    "cosimulate",
+    "errors",
+    "find_board",
+    "flash",
+    "generate",
+    "load",
+    "lookup",
+    "maximum",
+    "minimum",
+    "quantize",
+    "saturate",
+    "select",
+    "shift_left",
+    "shift_right",
+    "simulate",
+    "synthesise",
+    "wrap",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("spikeloom")
+    if name == "errors":
+        return importlib.import_module("spikeloom.hls_model.errors")
+    if name in _HOME:
+        value = getattr(importlib.import_module(f"spikeloom.{_HOME[name]}"), name)
+        globals()[name] = value
+        return value
+    if name in _PACKAGES:
+        return importlib.import_module(f"spikeloom.{name}")
+    raise AttributeError(f"module 'spikeloom' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_PACKAGES})

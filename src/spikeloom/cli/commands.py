@@ -1,0 +1,273 @@
+"""The commands and their options."""
+
+from __future__ import annotations
+
+import enum
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+__all__ = ["add_to"]
+
+
+class StageName(enum.StrEnum):
+    """The chain's stages; stated here too so that ``--help`` loads none of them."""
+
+    IMPORT = "import"
+    QUANTIZE = "quantize"
+    REFERENCE = "reference"
+    GENERATE = "generate"
+    COSIM = "cosim"
+    SYNTH = "synth"
+
+
+Checkpoint = Annotated[
+    Path, typer.Argument(metavar="CHECKPOINT", help="Trained network: .nir, or .pt (state_dict).")
+]
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the artefacts.")]
+Out = Annotated[Path, typer.Option(metavar="DIR", help="Folder of the artefacts.")]
+BoardName = Annotated[
+    str, typer.Option("--board", metavar="BOARD", help="Board; see `spikeloom boards`.")
+]
+SomeBoard = Annotated[
+    str | None, typer.Option("--board", metavar="BOARD", help="Board; see `spikeloom boards`.")
+]
+Samples = Annotated[
+    Path | None,
+    typer.Option(metavar="S.npz", help="`inputs` and optional `labels`. [default: random]"),
+]
+Preset = Annotated[
+    str | None,
+    typer.Option(metavar="P", help="Framework whose conventions the checkpoint follows."),
+]
+Dt = Annotated[
+    float | None, typer.Option(metavar="SECONDS", help="Length of a step, if the file lacks it.")
+]
+Steps = Annotated[
+    int | None, typer.Option(metavar="T", min=1, help="Steps of a sample that is held constant.")
+]
+WeightBits = Annotated[int | None, typer.Option(metavar="N", min=2, max=8, help="Of the weights.")]
+Lanes = Annotated[
+    int | None, typer.Option(metavar="L", min=1, help="Accumulators that an event feeds at once.")
+]
+Units = Annotated[
+    int | None, typer.Option(metavar="U", min=1, help="Neurons that a sweep takes at once.")
+]
+TargetMhz = Annotated[float | None, typer.Option(metavar="F", help="Clock to reach.")]
+Limit = Annotated[
+    int | None, typer.Option(metavar="N", min=1, help="Samples to cosimulate. [default: all]")
+]
+Waves = Annotated[bool | None, typer.Option("--waves", help="Write the waveform, DIR/waves.fst.")]
+Seed = Annotated[
+    int | None, typer.Option(metavar="N", min=0, help="Of place and route. [default: 1]")
+]
+AllowTimingFailure = Annotated[
+    bool | None,
+    typer.Option("--allow-timing-failure", help="Keep a bitstream that misses its clock."),
+]
+Force = Annotated[bool, typer.Option("--force", help="Run even what is finished.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON, and only that.")]
+Persist = Annotated[
+    bool, typer.Option("--persist", help="Write the board's flash; survives power-off.")
+]
+
+
+def build(
+    checkpoint: Checkpoint,
+    board: BoardName,
+    out: Out,
+    samples: Samples = None,
+    preset: Preset = None,
+    dt: Dt = None,
+    steps: Steps = None,
+    weight_bits: WeightBits = None,
+    lanes: Lanes = None,
+    units: Units = None,
+    target_mhz: TargetMhz = None,
+    limit: Limit = None,
+    seed: Seed = None,
+    allow_timing_failure: AllowTimingFailure = None,
+    to: Annotated[StageName, typer.Option(metavar="STAGE", help="Last one.")] = StageName.SYNTH,
+    force: Force = False,
+    json: Json = False,
+) -> None:
+    """From a checkpoint to a bitstream: all stages.
+
+    They are import, quantize, reference, generate, cosim and synth, each also a command of its
+    own. What is finished and still valid is skipped.
+    """
+    from spikeloom import flow
+
+    options = _given(
+        samples=samples,
+        preset=preset,
+        dt=dt,
+        steps=steps,
+        weight_bits=weight_bits,
+        lanes=lanes,
+        units=units,
+        target_mhz=target_mhz,
+        limit=limit,
+        seed=seed,
+        allow_timing_failure=allow_timing_failure,
+    )
+    with _display() as display:
+        report = flow.build(
+            checkpoint, board, out, to=to.value, force=force, listener=display, **options
+        )
+    _show(report, out, json)
+
+
+def import_(
+    checkpoint: Checkpoint,
+    out: Out,
+    preset: Preset = None,
+    dt: Dt = None,
+    force: Force = False,
+    json: Json = False,
+) -> None:
+    """From a checkpoint to a float graph."""
+    _run_stage("import", out, force, json, checkpoint=checkpoint, preset=preset, dt=dt)
+
+
+def quantize(
+    folder: Folder,
+    samples: Samples = None,
+    steps: Steps = None,
+    weight_bits: WeightBits = None,
+    force: Force = False,
+    json: Json = False,
+) -> None:
+    """From the float graph to an integer network."""
+    _run_stage(
+        "quantize", folder, force, json, samples=samples, steps=steps, weight_bits=weight_bits
+    )
+
+
+def reference(
+    folder: Folder,
+    samples: Samples = None,
+    steps: Steps = None,
+    force: Force = False,
+    json: Json = False,
+) -> None:
+    """Run the integer network on the samples."""
+    _run_stage("reference", folder, force, json, samples=samples, steps=steps)
+
+
+def generate(
+    folder: Folder,
+    board: SomeBoard = None,
+    lanes: Lanes = None,
+    units: Units = None,
+    target_mhz: TargetMhz = None,
+    force: Force = False,
+    json: Json = False,
+) -> None:
+    """From the integer network to hardware."""
+    _run_stage(
+        "generate",
+        folder,
+        force,
+        json,
+        board=board,
+        lanes=lanes,
+        units=units,
+        target_mhz=target_mhz,
+    )
+
+
+def cosim(
+    folder: Folder,
+    samples: Samples = None,
+    steps: Steps = None,
+    limit: Limit = None,
+    waves: Waves = None,
+    force: Force = False,
+    json: Json = False,
+) -> None:
+    """Compare the hardware with the reference.
+
+    Every spike, and every state word at the end of each step.
+    """
+    options = {"samples": samples, "steps": steps, "limit": limit, "waves": waves}
+    _run_stage("cosim", folder, force, json, **options)
+
+
+def synth(
+    folder: Folder,
+    seed: Seed = None,
+    allow_timing_failure: AllowTimingFailure = None,
+    force: Force = False,
+    json: Json = False,
+) -> None:
+    """From the hardware to a bitstream."""
+    _run_stage("synth", folder, force, json, seed=seed, allow_timing_failure=allow_timing_failure)
+
+
+def flash(folder: Folder, persist: Persist = False) -> None:
+    """Load the bitstream into its board."""
+    from spikeloom.flow.flash import flash_folder
+
+    board, where = flash_folder(folder, persist=persist)
+    typer.echo(f"{board} runs {folder} ({where})")
+
+
+def boards() -> None:
+    """List the supported boards."""
+    from spikeloom.boards.catalog import BOARDS
+    from spikeloom.cli.tables import show_boards
+
+    show_boards(BOARDS.values())
+
+
+def doctor() -> None:
+    """Check the tools that Spikeloom calls.
+
+    Exit code 1 if one that it needs is missing.
+    """
+    from spikeloom.boards.doctor import diagnose
+    from spikeloom.cli.tables import show_checks
+
+    checks = diagnose()
+    show_checks(checks)
+    if any(check.needed and not check.found for check in checks):
+        raise typer.Exit(1)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register every command."""
+    app.command("import")(import_)
+    for command in (quantize, reference, generate, cosim, synth, build, flash, boards, doctor):
+        app.command()(command)
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _display() -> Any:
+    from spikeloom.cli.progress import Display
+
+    return Display()
+
+
+def _run_stage(stage: str, folder: Path, force: bool, json: bool, **options: Any) -> None:
+    from spikeloom import flow
+
+    with _display() as display:
+        report = flow.run_stage(stage, folder, force=force, listener=display, **options)
+    _show(report, folder, json)
+
+
+def _show(report: dict[str, Any], folder: Path, as_json: bool) -> None:
+    if as_json:
+        from json import dumps
+
+        sys.stdout.write(dumps(report, indent=2, ensure_ascii=False) + "\n")
+        return
+    from spikeloom.cli.tables import show_report
+
+    show_report(report, str(folder))

@@ -1,0 +1,127 @@
+"""Reports, boards and diagnoses as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from rich.box import SIMPLE, SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from spikeloom.boards.catalog import Board
+    from spikeloom.boards.doctor import Check
+
+__all__ = ["show_boards", "show_checks", "show_report"]
+
+_WIDTH = 400
+"""Columns where the output is no terminal: no line is broken."""
+
+
+def show_report(report: dict[str, Any], title: str) -> None:
+    """Print a report, one line per figure."""
+    table = Table(title=title, title_justify="left", show_header=False, box=SIMPLE)
+    table.add_column(style="bold")
+    table.add_column()
+    for label, text in _figures(report):
+        table.add_row(label, text)
+    _print(table)
+
+
+def _figures(report: dict[str, Any]) -> Iterable[tuple[str, str]]:
+    if network := report["network"]:
+        inputs = [str(_size(i["shape"])) for i in network["inputs"]]
+        sizes = [str(p["size"]) for p in network["populations"]]
+        bits = "/".join(str(p["bits"]) for p in network["projections"])
+        shape = "+".join(inputs) + "-" + "-".join(sizes)
+        yield "network", f"{shape}, {network['synapses']:,} synapses of {bits} bits"
+    if accuracy := report["accuracy"]:
+        yield "accuracy", _accuracy(accuracy)
+    if cosim := report["cosim"]:
+        compared = f"{cosim['spikes_compared']:,} spikes, {cosim['states_compared']:,} states"
+        cycles = cosim["cycles_per_sample"]
+        speed = cosim["simulated_cycles_per_second"]
+        yield "cosim", f"{cosim['mismatches']} mismatches in {cosim['samples']:,} samples"
+        yield "", f"{compared} compared, {speed:,.0f} cycles/s"
+        spread = f"{cycles['min']:,} to {cycles['max']:,}"
+        yield "cycles", f"{cycles['mean']:,.0f} per sample ({spread})"
+    if resources := report["resources"]:
+        yield "device", f"{resources['device']} on {resources['board']}"
+        for name, figures in resources.items():
+            if isinstance(figures, dict) and figures["available"]:
+                yield name, _share(figures["used"], figures["available"])
+    if timing := report["timing"]:
+        yield (
+            "clock",
+            (
+                f"{timing['clock_mhz']:.2f} MHz, Fmax {timing['fmax_mhz']:.2f} MHz "
+                f"(target {timing['target_mhz']:g} MHz)"
+            ),
+        )
+    if report["latency_us"] is not None:
+        yield "latency", f"{report['latency_us']:,.2f} µs per sample"
+    if seconds := report["seconds"]:
+        yield "seconds", ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())
+
+
+def _accuracy(accuracy: dict[str, Any]) -> str:
+    shown = [
+        f"{accuracy[kind]:.2%} {kind}"
+        for kind in ("integer", "float")
+        if accuracy[kind] is not None
+    ]
+    return f"{', '.join(shown) or 'no labels'} ({accuracy['samples']:,} samples)"
+
+
+def _share(used: int, available: int) -> str:
+    return f"{used:,} of {available:,} ({used / available:.0%})"
+
+
+def _size(shape: list[int]) -> int:
+    size = 1
+    for length in shape:
+        size *= length
+    return size
+
+
+def show_boards(boards: Iterable[Board]) -> None:
+    """Print what each board has."""
+    table = Table(box=SIMPLE_HEAD)
+    for heading in ("board", "device", "LUT4", "block RAM", "SPRAM", "DSP"):
+        table.add_column(heading)
+    for heading in ("clock", "programmer", "proven"):
+        table.add_column(heading)
+    for board in boards:
+        device = board.device
+        table.add_row(
+            board.name,
+            device.name,
+            f"{device.lut4:,}",
+            f"{device.bram.count} × {device.bram.bits / 1024:g} Kb",
+            f"{device.spram.count} × {device.spram.bits / 1024:g} Kb" if device.spram.count else "",
+            str(device.dsp),
+            f"{board.clock_mhz:g} MHz",
+            board.programmer.tool,
+            board.proven,
+        )
+    _print(table)
+
+
+def show_checks(checks: Iterable[Check]) -> None:
+    """Print what was found, and how to get what was not."""
+    table = Table(box=SIMPLE_HEAD)
+    for heading in ("", "program", "version", "for", "where, or how to get it"):
+        table.add_column(heading)
+    for check in checks:
+        mark = "ok" if check.found else ("missing" if check.needed else "absent")
+        where = check.path if check.found else check.advice
+        table.add_row(mark, check.name, check.version or "", check.purpose, where or "")
+    _print(table)
+
+
+def _print(table: Table) -> None:
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _WIDTH
+    console.print(table)

@@ -1,0 +1,237 @@
+"""What each stage computes. A stage reads artefacts of the job's folder and returns the names of
+those it has written."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spikeloom.flow.files import read_json, write_json
+from spikeloom.flow.samples import Samples, random_samples, read_samples
+from spikeloom.flow.settings import Settings
+from spikeloom.hls_model.errors import ArtefactError, BoardError, CheckpointError
+from spikeloom.hls_model.files import write_atomically
+from spikeloom.hls_model.network import Network
+from spikeloom.hls_model.reference import simulate
+
+if TYPE_CHECKING:
+    from spikeloom.rtl import Design
+
+__all__ = [
+    "COSIM",
+    "DESIGN",
+    "GRAPH",
+    "NETWORK",
+    "QUANTIZATION",
+    "REFERENCE",
+    "RESULTS",
+    "SYNTH",
+    "VERILOG",
+    "WAVES",
+    "Job",
+    "cosim",
+    "generate",
+    "import_checkpoint",
+    "load_network",
+    "quantize",
+    "reference",
+    "synth",
+]
+
+GRAPH = "graph.npz"
+NETWORK = "network.npz"
+QUANTIZATION = "quantization.json"
+RESULTS = "reference.npz"
+REFERENCE = "reference.json"
+VERILOG = "rtl/spikeloom.v"
+DESIGN = "design.json"
+COSIM = "cosim.json"
+WAVES = "waves.fst"
+SYNTH = "synth/build.json"
+
+_STRESSED = 32
+_STRESS = {"gaps": 0.25, "stalls": 0.25}
+
+
+def load_network(folder: Path) -> Network:
+    """The integer network in ``folder``."""
+    # Importing it makes the neurons known that quantization builds networks of.
+    importlib.import_module("spikeloom.quant.neurons")
+    return Network.load(folder / NETWORK)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A stage's surroundings: its folder and settings, and where it tells its progress and what
+    people should know."""
+
+    folder: Path
+    settings: Settings
+    progress: Callable[..., None]
+    note: Callable[[str], None]
+
+    def network(self) -> Network:
+        return load_network(self.folder)
+
+    def samples(self, network: Network) -> Samples:
+        settings = self.settings
+        if settings.samples is not None:
+            return read_samples(settings.samples, settings.steps)
+        return random_samples(network.inputs[0].shape, settings.steps)
+
+    def design(self, network: Network) -> Design:
+        """The design that the stage ``generate`` described."""
+        from spikeloom.rtl import generate
+
+        recipe = read_json(self.folder / DESIGN, "generate")
+        if recipe["network"] != network.hash:
+            raise ArtefactError(
+                f"{self.folder / DESIGN} belongs to another network; run `spikeloom generate` first"
+            )
+        return generate(network, **recipe["options"])
+
+
+def import_checkpoint(job: Job) -> list[str]:
+    """checkpoint → ``graph.npz``: the float graph with its exact semantics."""
+    from spikeloom.flow.graph_file import save_graph
+    from spikeloom.quant import load
+
+    settings = job.settings
+    if settings.checkpoint is None:
+        raise CheckpointError("there is no checkpoint; run `spikeloom import CHECKPOINT`")
+    graph = load(settings.checkpoint, preset=settings.preset, dt=settings.dt)
+    for assumption in graph.assumptions:
+        job.note(assumption)
+    save_graph(graph, job.folder / GRAPH)
+    return [GRAPH]
+
+
+def quantize(job: Job) -> list[str]:
+    """``graph.npz`` → ``network.npz``, and what it cost in ``quantization.json``."""
+    from spikeloom.flow.graph_file import load_graph
+    from spikeloom.quant import quantize_with_report
+
+    settings = job.settings
+    graph = load_graph(job.folder / GRAPH)
+    if settings.samples is not None:
+        samples = read_samples(settings.samples, settings.steps)
+    else:
+        samples = random_samples(graph.inputs[0].shape, settings.steps)
+    bits = settings.weight_bits
+    options: dict[str, Any] = {} if bits is None else {"weight_bits": bits}
+    quantized = quantize_with_report(
+        graph,
+        calibration=samples.inputs,
+        labels=samples.labels,
+        steps=samples.steps,
+        **options,
+    )
+    for warning in quantized.report.warnings:
+        job.note(warning)
+    quantized.network.save(job.folder / NETWORK)
+    write_json(job.folder / QUANTIZATION, quantized.report.to_json())
+    return [NETWORK, QUANTIZATION]
+
+
+def reference(job: Job) -> list[str]:
+    """``network.npz`` → the readout of every sample, ``reference.npz``, and ``reference.json``."""
+    network = job.network()
+    samples = job.samples(network)
+    result = simulate(network, samples.inputs, steps=samples.steps, record=False)
+    with write_atomically(job.folder / RESULTS) as file:
+        np.savez_compressed(file, readout=result.readout, predictions=result.predictions)
+    write_json(
+        job.folder / REFERENCE,
+        {
+            "network": network.hash,
+            "contract": network.contract,
+            "samples": len(samples),
+            "random": job.settings.samples is None,
+            "accuracy": samples.accuracy(result.predictions),
+        },
+    )
+    return [RESULTS, REFERENCE]
+
+
+def generate(job: Job) -> list[str]:
+    """``network.npz`` → ``rtl/spikeloom.v``, and its plan in ``design.json``."""
+    from spikeloom.rtl import generate
+
+    network = job.network()
+    settings = job.settings
+    design = generate(
+        network,
+        board=settings.board,
+        lanes=settings.lanes,
+        units=settings.units,
+        target_mhz=settings.target_mhz,
+    )
+    verilog = design.verilog()
+    with write_atomically(job.folder / VERILOG) as file:
+        file.write(verilog.encode())
+    recipe = {name: getattr(settings, name) for name in ("board", "lanes", "units", "target_mhz")}
+    write_json(
+        job.folder / DESIGN,
+        {"network": network.hash, "options": recipe, **design.as_dict()},
+    )
+    return [VERILOG, DESIGN]
+
+
+def cosim(job: Job) -> list[str]:
+    """``network.npz``, ``design.json`` → ``cosim.json``: every spike and state word compared."""
+    from spikeloom.sim import cosimulate
+
+    network = job.network()
+    samples = job.samples(network)
+    design = job.design(network)
+    waves = job.folder / WAVES if job.settings.waves else None
+    report = cosimulate(
+        design,
+        samples.inputs,
+        samples.steps,
+        limit=job.settings.limit,
+        waves=waves,
+        progress=lambda done, total: job.progress("", done, total),
+    )
+    # Once more on some samples, streamed, with pauses at the input and back-pressure at the output.
+    job.progress("with random pauses and back-pressure")
+    stressed = cosimulate(
+        design,
+        samples.inputs,
+        samples.steps,
+        limit=min(len(samples), job.settings.limit or _STRESSED, _STRESSED),
+        isolate=False,
+        **_STRESS,
+    )
+    write_json(job.folder / COSIM, report.as_dict() | {"stressed": stressed.as_dict() | _STRESS})
+    return [COSIM, WAVES] if waves else [COSIM]
+
+
+def synth(job: Job) -> list[str]:
+    """``network.npz``, ``design.json`` → ``synth/``: the bitstream, and ``synth/build.json``."""
+    from spikeloom.boards.catalog import find_board
+    from spikeloom.boards.toolchain import synthesise
+
+    network = job.network()
+    design = job.design(network)
+    name = read_json(job.folder / DESIGN, "generate")["options"]["board"]
+    if name is None:
+        raise BoardError(
+            f"{job.folder / DESIGN} is for no board; run `spikeloom generate --board BOARD` first"
+        )
+    board = find_board(name)
+    result = synthesise(
+        design.bitstream_top(board),
+        board,
+        job.folder / "synth",
+        target_mhz=design.target_mhz,
+        seed=job.settings.seed,
+        allow_timing_failure=job.settings.allow_timing_failure,
+        progress=job.progress,
+    )
+    return [f"synth/{result.bitstream}", SYNTH]
