@@ -20,7 +20,7 @@ __all__ = ["ECP5PLL", "ICE40PLL", "PLL", "ClockPlan", "GowinPLL", "find_pll", "p
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Frequencies in MHz, both ends included: input, phase detector, oscillator, output."""
+    """Frequencies in MHz, both ends included: input, phase detector, VCO, output."""
 
     input: tuple[float, float]
     pfd: tuple[float, float]
@@ -67,11 +67,13 @@ class ICE40PLL:
         return 1 + sum(self.pfd_mhz >= edge for edge in (17, 26, 44, 66, 101))
 
     @classmethod
-    def candidates(cls, input_mhz: Fraction) -> Iterator[ICE40PLL]:
+    def candidates(cls, input_mhz: Fraction, target_mhz: Fraction) -> Iterator[ICE40PLL]:
         for divr in range(16):
-            for divf in range(128):
-                for divq in range(1, 7):
-                    yield cls(input_mhz, divr, divf, divq)
+            pfd = input_mhz / (divr + 1)
+            for divq in range(1, 7):
+                vco = min(target_mhz * 2**divq, Fraction(cls.limits.vco[1]))
+                if pfd <= vco:
+                    yield cls(input_mhz, divr, min(128, vco // pfd) - 1, divq)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,16 +113,16 @@ class ECP5PLL:
         return self.vco_mhz / self.clkos
 
     @classmethod
-    def candidates(cls, input_mhz: Fraction) -> Iterator[ECP5PLL]:
+    def candidates(cls, input_mhz: Fraction, target_mhz: Fraction) -> Iterator[ECP5PLL]:
         low, high = cls.limits.vco
-        for clki in range(1, min(128, int(input_mhz / Fraction(cls.limits.pfd[0]))) + 1):
-            for multiple in range(math.ceil(low * clki / input_mhz),
-                                  math.floor(high * clki / input_mhz) + 1):
-                # The slowest feedback that divides evenly: CLKOP equal to the phase detector.
-                clkop = max(d for d in range(1, 129) if multiple % d == 0)
-                if multiple // clkop <= 128:
-                    for clkos in range(1, 129):
-                        yield cls(input_mhz, clki, multiple // clkop, clkop, clkos)
+        for clki in range(1, math.floor(input_mhz / Fraction(cls.limits.pfd[0])) + 1):
+            pfd = input_mhz / clki
+            for multiple in range(math.ceil(low / pfd), math.floor(high / pfd) + 1):
+                # The slowest feedback that divides evenly; at best the phase detector's own.
+                clkop = max(divider for divider in range(1, 129) if multiple % divider == 0)
+                clkos = math.ceil(pfd * multiple / target_mhz)
+                if multiple // clkop <= 128 and clkos <= 128:
+                    yield cls(input_mhz, clki, multiple // clkop, clkop, clkos)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +155,13 @@ class GowinPLL:
         return self.output_mhz * self.odiv
 
     @classmethod
-    def candidates(cls, input_mhz: Fraction) -> Iterator[GowinPLL]:
+    def candidates(cls, input_mhz: Fraction, target_mhz: Fraction) -> Iterator[GowinPLL]:
         for idiv in range(64):
-            for fbdiv in range(64):
+            pfd = input_mhz / (idiv + 1)
+            output = min(target_mhz, Fraction(cls.limits.output[1]))
+            if pfd <= output:
                 for odiv in (2, 4, 8, 16, 32, 48, 64, 80, 96, 112, 128):
-                    yield cls(input_mhz, idiv, fbdiv, odiv)
+                    yield cls(input_mhz, idiv, min(64, output // pfd) - 1, odiv)
 
 
 PLL = ICE40PLL | ECP5PLL | GowinPLL
@@ -168,7 +172,9 @@ _PLLS: dict[Family, type[PLL]] = {"ice40": ICE40PLL, "ecp5": ECP5PLL, "gowin": G
 def find_pll(family: Family, input_mhz: Fraction, target_mhz: Fraction) -> PLL | None:
     """The setting with the highest output that does not exceed ``target_mhz``; None if none does.
 
-    Among equals the fastest phase detector wins (least jitter), then the fastest oscillator.
+    Each ``candidates`` yields the fastest output not above the target for every choice of the
+    other dividers. Among equals the fastest phase detector wins (least jitter), then the fastest
+    VCO.
     """
     kind = _PLLS[family]
     limits = kind.limits
@@ -176,9 +182,8 @@ def find_pll(family: Family, input_mhz: Fraction, target_mhz: Fraction) -> PLL |
         return None
     return max(
         (
-            pll for pll in kind.candidates(input_mhz)
-            if pll.output_mhz <= target_mhz
-            and _within(pll.output_mhz, limits.output)
+            pll for pll in kind.candidates(input_mhz, target_mhz)
+            if _within(pll.output_mhz, limits.output)
             and _within(pll.vco_mhz, limits.vco)
             and _within(pll.pfd_mhz, limits.pfd)
         ),

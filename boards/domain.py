@@ -1,7 +1,5 @@
 """The ``sync`` domain of a board: the PLL, and nothing that moves before it has settled."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 from typing import Any
 
@@ -9,27 +7,65 @@ from amaranth.hdl import (
     ClockDomain,
     ClockSignal,
     Const,
+    DomainRenamer,
     Elaboratable,
     Instance,
     Module,
     ResetSignal,
     Signal,
 )
-from amaranth.lib import io
+from amaranth.lib import io, wiring
 from amaranth.lib.cdc import FFSynchronizer
+from amaranth.lib.wiring import In, Out
 
 from spikeloom.boards.catalog import Board
 from spikeloom.boards.clock import ECP5PLL, ICE40PLL, ClockPlan, GowinPLL
 
-__all__ = ["BoardTop", "ClockGenerator"]
+__all__ = ["BoardTop", "ClockGenerator", "Settle"]
 
 # iCE40 block RAM reads as zero for about 3 us after configuration, by the device's own timer
 # (github.com/YosysHQ/icestorm, issue 76); five times that is what Amaranth waits too.
 _SETTLE_US = 15
 
 
+class Settle(wiring.Component):
+    """Says when a clock has been good for long enough.
+
+    Parameters
+    ----------
+    cycles : int
+        How long ``locked`` must have been 1 before ``ready`` becomes 1.
+
+    Members
+    -------
+    locked : in
+        The PLL's lock output, asynchronous. 0 takes ``ready`` back within three cycles.
+    ready : out
+    """
+
+    locked: In(1)  # type: ignore[valid-type]
+    ready: Out(1)  # type: ignore[valid-type]
+
+    def __init__(self, cycles: int):
+        self._cycles = cycles
+        super().__init__()
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        locked = Signal()
+        m.submodules.sync = FFSynchronizer(self.locked, locked)
+        timer = Signal(range(self._cycles + 1))
+        with m.If(~locked):
+            m.d.sync += timer.eq(0), self.ready.eq(0)
+        with m.Elif(timer == self._cycles):
+            m.d.sync += self.ready.eq(1)
+        with m.Else():
+            m.d.sync += timer.eq(timer + 1)
+        return m
+
+
 class ClockGenerator(Elaboratable):
-    """Drives the ``sync`` domain, which starts 15 µs after the PLL has locked.
+    """Drives the clock and reset of ``sync``, which starts 15 µs after the PLL has locked.
 
     iCE40 and Gowin: the domain is reset until then, and again whenever the PLL loses lock.
 
@@ -71,29 +107,20 @@ class ClockGenerator(Elaboratable):
             else:
                 m.d.comb += clk.eq(clk_buf.i), locked.eq(1)
 
-        m.domains.sync = ClockDomain()
         m.domains.por = ClockDomain(reset_less=True, local=True)
         m.d.comb += ClockSignal("por").eq(clk)
 
-        locked_por = Signal()
-        m.submodules.lock_sync = FFSynchronizer(locked, locked_por, o_domain="por")
-        cycles = int(self._plan.mhz * _SETTLE_US)
-        timer = Signal(range(cycles + 1))
-        ready = Signal()
-        with m.If(~locked_por):
-            m.d.por += timer.eq(0), ready.eq(0)
-        with m.Elif(timer == cycles):
-            m.d.por += ready.eq(1)
-        with m.Else():
-            m.d.por += timer.eq(timer + 1)
+        settle = Settle(int(self._plan.mhz * _SETTLE_US))
+        m.submodules.settle = DomainRenamer("por")(settle)
+        m.d.comb += settle.locked.eq(locked)
         if self._board.device.family == "ecp5":
             m.submodules.gate = Instance("DCCA",
                 i_CLKI=clk,
-                i_CE=ready,
+                i_CE=settle.ready,
                 o_CLKO=ClockSignal("sync"),
             )
         else:
-            m.d.comb += ClockSignal("sync").eq(clk), ResetSignal("sync").eq(~ready)
+            m.d.comb += ClockSignal("sync").eq(clk), ResetSignal("sync").eq(~settle.ready)
         return m
 
 
@@ -106,6 +133,7 @@ class BoardTop(Elaboratable):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
+        m.domains.sync = ClockDomain()
         m.submodules.clock = self._clock
         m.submodules.design = self._design
         return m

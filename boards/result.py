@@ -124,7 +124,7 @@ def read_timing(report: Path) -> tuple[float, CriticalPath, dict[str, int]]:
         )
         used = {name: sites["used"] for name, sites in content["utilization"].items()}
         return figures["achieved"], _critical_path(path), used
-    except (OSError, ValueError, KeyError, StopIteration) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, StopIteration) as error:
         raise ToolError(f"nextpnr's report {report.name} names no clock: {error!r}") from error
 
 
