@@ -166,6 +166,7 @@ class Network:
                 )
         for projection in self.projections:
             self._check_projection(projection)
+        self._check_twins()
         object.__setattr__(self, "populations", tuple(self._ordered()))
         output = self.population(self.output.population)
         if self.output.source not in (EVENTS, *output.neuron.states()):
@@ -188,6 +189,14 @@ class Network:
             raise NetworkError(
                 f"{name} must end at a port of {target.name!r}, one of {target.neuron.ports}, "
                 f"not {projection.port!r}"
+            )
+
+    def _check_twins(self) -> None:
+        ends = [(p.source, p.target, p.port, p.delay) for p in self.projections]
+        for source, target, port, _ in (e for e in ends if ends.count(e) > 1):
+            raise NetworkError(
+                f"two projections {source}→{target} ({port}) with the same delay must be one; add "
+                "their weights"
             )
 
     def _ordered(self) -> Iterable[Population]:
@@ -242,11 +251,11 @@ class Network:
         return self._dataflows[name]
 
     def event_range(self, name: str) -> Range:
-        """Values that events of an input or population carry."""
+        """Values that events of an input or population carry, and 0 and 1 in any case."""
         node = self.node(name)
         if isinstance(node, Input):
-            return node.range
-        return self.dataflow(name).outputs["event"].range
+            return node.range | BOOL
+        return self.dataflow(name).outputs["event"].range | BOOL
 
     def accumulator_range(self, name: str, port: str = "x") -> Range:
         """What the weighted sum of a port can reach while a step's events arrive in any order.
@@ -256,7 +265,7 @@ class Network:
         lo = np.zeros(self.population(name).size, dtype=np.int64)
         hi = lo.copy()
         for projection in self.into(name, port):
-            events = self.event_range(projection.source) | Range(0, 0)
+            events = self.event_range(projection.source)
             positive = np.maximum(projection.weights, 0).sum(axis=1, dtype=np.int64)
             negative = np.minimum(projection.weights, 0).sum(axis=1, dtype=np.int64)
             hi += positive * events.hi + negative * events.lo

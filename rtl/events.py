@@ -35,7 +35,7 @@ class EventLayout(data.StructLayout):
     """
 
     def __init__(self, size: int, value: Range):
-        self.size = size
+        self.addresses = size
         self.range = value
         is_graded = value.lo < 0 or value.hi > 1
         super().__init__({

@@ -1,0 +1,241 @@
+"""A core: one population in hardware."""
+
+from amaranth.hdl import *
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+import numpy as np
+
+from spikeloom.hls_model.ranges import Range
+from spikeloom.rtl.bank import Bank, sums_layout
+from spikeloom.rtl.emitter import Emitter
+from spikeloom.rtl.events import EventLayout, event_signature, shape_of
+from spikeloom.rtl.pipeline import NeuronPipeline, member_name, output_name
+from spikeloom.rtl.plan import CorePlan
+from spikeloom.rtl.sequencer import Sequencer
+from spikeloom.rtl.weights import bank_rows, pack
+
+__all__ = ["Core", "ProbeLayout"]
+
+
+class ProbeLayout(data.StructLayout):
+    """One sweep entry as it leaves the neuron pipeline, for cosimulation; unused in a bitstream.
+
+    Members
+    -------
+    valid : an entry leaves
+    event : value per unit; 0 is no event
+    state : words at the step's end per unit
+    """
+
+    def __init__(self, plan: CorePlan):
+        states = plan.network.population(plan.population).neuron.states()
+        words = data.StructLayout({word: shape_of(range) for word, range in states.items()})
+        super().__init__({
+            "valid": 1,
+            "event": data.ArrayLayout(shape_of(plan.event_range), plan.units),
+            "state": data.ArrayLayout(words, plan.units),
+        })
+
+
+class Core(wiring.Component):
+    """Accumulates a step's events, then sweeps its neurons.
+
+    Throughput: ``plan.slots`` cycles per event and ``plan.issue_cycles`` per step, as long as
+    sweeps are ``plan.sweep_interval`` cycles apart. Latency from an end-of-step token to the
+    step's first event: ``2 + plan.accumulate_latency + plan.schedule.latency + 4`` cycles.
+
+    Members
+    -------
+    i : In, events of all sources, addresses counted over them
+    o : Out, the population's events; only if something listens to them
+    readout : Out, a state word of every neuron at a sample's last step; only for such an output
+    probe : Out
+    """
+
+    def __init__(self, plan: CorePlan):
+        self.plan = plan
+        self._states = plan.network.population(plan.population).neuron.states()
+        members = {
+            "i":     In(event_signature(plan.source_count, plan.source_range)),
+            "probe": Out(ProbeLayout(plan)),
+        }
+        if plan.emits_events:
+            members["o"] = Out(event_signature(plan.size, plan.event_range))
+        if plan.readout is not None:
+            members["readout"] = Out(event_signature(plan.size, self._states[plan.readout]))
+        super().__init__(members)
+
+    def elaborate(self, platform):
+        m = Module()
+        plan = self.plan
+        m.submodules.sequencer = sequencer = Sequencer(plan)
+        wiring.connect(m, wiring.flipped(self.i), sequencer.i)
+        sums = self._banks(m, sequencer)
+        entry = self._count_entries(m, sequencer)
+        done = self._neurons(m, entry, sums)
+        self._emit(m, sequencer, done)
+        return m
+
+    def _banks(self, m: Module, sequencer: Sequencer) -> list[data.View]:
+        """The banks, each ``parts`` cycles behind the one before it."""
+        plan = self.plan
+        operation = sequencer.operation
+        sums = []
+        for index, rows in enumerate(bank_rows(plan)):
+            bank = Bank(plan, rows)
+            m.submodules[f"bank{index}"] = bank
+            m.d.comb += bank.operation.eq(operation)
+            operation = _registers(m, operation, plan.parts, f"operation_{index + 1}")
+            sums.append(bank.sums)
+        return sums
+
+    def _count_entries(self, m: Module, sequencer: Sequencer) -> data.View:
+        """Which entry of the sweep the banks hand over: one per cycle from a sweep's start on."""
+        plan = self.plan
+        layout = data.StructLayout({"valid": 1, "index": range(plan.sweep), "last": 1})
+        entry = Signal(layout)
+        start = _registers(
+            m, Cat(sequencer.start, sequencer.last), plan.accumulate_latency - 1, "start"
+        )
+        with m.If(start[0]):
+            m.d.sync += [entry.valid.eq(1), entry.index.eq(0), entry.last.eq(start[1])]
+        with m.Elif(entry.index == plan.sweep - 1):
+            m.d.sync += entry.valid.eq(0)
+        with m.Else():
+            m.d.sync += entry.index.eq(entry.index + 1)
+        return entry
+
+    def _neurons(self, m: Module, entry: data.View, sums: list[data.View]) -> data.View:
+        """State memory and neuron units; the entry as it leaves them."""
+        plan = self.plan
+        bank = Signal(range(plan.banks))
+        if plan.banks > 1:
+            m.d.comb += bank.eq((entry.index // plan.parts) % plan.banks)
+        chosen = Signal(sums_layout(plan))
+        m.d.sync += chosen.eq(Array(Value.cast(s) for s in sums)[bank])
+
+        states = self._state_memory(m)
+        constants = self._parameter_memory(m)
+        read = states.read_port()
+        done = _registers(m, entry, 1 + plan.schedule.latency, "entry")
+        write = states.write_port()
+        m.d.comb += [
+            read.addr.eq(entry.index),
+            write.addr.eq(done.index),
+            write.en.eq(done.valid),
+            self.probe.valid.eq(done.valid),
+        ]
+        if constants is not None:
+            m.d.comb += constants.addr.eq(entry.index)
+        for unit in range(plan.units):
+            neuron = NeuronPipeline(self._dataflow, plan.schedule)
+            m.submodules[f"unit{unit}"] = neuron
+            self._connect_inputs(m, neuron, unit, chosen, read, constants)
+            self._connect_outputs(m, neuron, unit, done, write)
+        return done
+
+    @property
+    def _dataflow(self):
+        return self.plan.network.dataflow(self.plan.population)
+
+    def _connect_inputs(self, m, neuron, unit, chosen, read, constants) -> None:
+        for name, node in self._dataflow.inputs.items():
+            kind, _, word = name.rpartition(".")
+            if kind == "state":
+                value = read.data[unit][word]
+            elif kind == "":
+                value = chosen[unit][name]
+            else:
+                value = constants.data[unit][member_name(name)]
+            m.d.comb += getattr(neuron, member_name(name)).eq(value)
+
+    def _connect_outputs(self, m, neuron, unit, done, write) -> None:
+        population = self.plan.network.population(self.plan.population)
+        for word in self._states:
+            value = getattr(neuron, output_name(f"state.{word}"))
+            m.d.comb += [
+                self.probe.state[unit][word].eq(value),
+                # The next sample starts from the initial state.
+                write.data[unit][word].eq(Mux(done.last, population.initial.get(word, 0), value)),
+            ]
+        exists = done.index * self.plan.units + unit < self.plan.size
+        m.d.comb += self.probe.event[unit].eq(Mux(exists, neuron.event, 0))
+
+    def _state_memory(self, m: Module) -> Memory:
+        plan = self.plan
+        population = plan.network.population(plan.population)
+        words = data.StructLayout({word: shape_of(range) for word, range in self._states.items()})
+        initial = [dict(population.initial)] * plan.units
+        m.submodules.states = memory = Memory(
+            shape=data.ArrayLayout(words, plan.units), depth=plan.sweep,
+            init=[initial] * plan.sweep,
+        )
+        return memory
+
+    def _parameter_memory(self, m: Module):
+        """A read port of what differs between neurons; None if nothing does."""
+        plan = self.plan
+        population = plan.network.population(plan.population)
+        given = {f"p.{n}": v for n, v in population.parameters.items()}
+        given |= {f"bias.{n}": v for n, v in population.bias.items()}
+        values = {n: np.resize(v, plan.size) for n, v in given.items() if n in self._dataflow.inputs}
+        if not values:
+            return None
+        layout = data.StructLayout({
+            member_name(n): shape_of(self._dataflow.inputs[n].range) for n in values
+        })
+        padded = plan.sweep * plan.units
+        words = [
+            {member_name(n): int(v[i]) for n, v in values.items()} if i < plan.size else {}
+            for i in range(padded)
+        ]
+        m.submodules.parameters = memory = Memory(
+            shape=data.ArrayLayout(layout, plan.units), depth=plan.sweep,
+            init=[words[i : i + plan.units] for i in range(0, padded, plan.units)],
+        )
+        return memory.read_port()
+
+    def _emit(self, m: Module, sequencer: Sequencer, done: data.View) -> None:
+        plan = self.plan
+        rooms = []
+        if plan.emits_events:
+            emitter = self._emitter(m, "emitter", plan.event_range, sequencer, done)
+            for unit in range(plan.units):
+                m.d.comb += [
+                    emitter.entry.fired[unit].eq(self.probe.event[unit] != 0),
+                    emitter.entry.value[unit].eq(self.probe.event[unit]),
+                ]
+            wiring.connect(m, emitter.o, wiring.flipped(self.o))
+            rooms.append(emitter.room)
+        if plan.readout is not None:
+            emitter = self._emitter(m, "readout", self._states[plan.readout], sequencer, done)
+            for unit in range(plan.units):
+                exists = done.index * plan.units + unit < plan.size
+                m.d.comb += [
+                    emitter.entry.fired[unit].eq(done.last & exists),
+                    emitter.entry.value[unit].eq(self.probe.state[unit][plan.readout]),
+                ]
+            wiring.connect(m, emitter.o, wiring.flipped(self.readout))
+            rooms.append(emitter.room)
+        m.d.comb += sequencer.room.eq(Cat(rooms, 1).all())
+
+    def _emitter(self, m, name: str, value: Range, sequencer: Sequencer, done) -> Emitter:
+        m.submodules[f"{name}_queue"] = emitter = Emitter(self.plan, value)
+        m.d.comb += [
+            emitter.valid.eq(done.valid),
+            emitter.entry.index.eq(done.index),
+            emitter.entry.last.eq(done.last),
+            emitter.reserve.eq(sequencer.start),
+        ]
+        return emitter
+
+
+def _registers(m: Module, signal, cycles: int, name: str):
+    """``signal`` some cycles later."""
+    for cycle in range(cycles):
+        register = Signal.like(signal, name=f"{name}_{cycle}")
+        m.d.sync += register.eq(signal)
+        signal = register
+    return signal

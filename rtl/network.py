@@ -1,0 +1,106 @@
+"""A whole network in hardware: a core per population, joined by event streams."""
+
+from amaranth.hdl import *
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from spikeloom.hls_model.network import EVENTS, Network
+from spikeloom.rtl.core import Core
+from spikeloom.rtl.events import EventLayout, event_signature
+from spikeloom.rtl.plan import CorePlan
+from spikeloom.rtl.streams import EventQueue, Fork, Merge, Source
+
+__all__ = ["NetworkCores"]
+
+
+class NetworkCores(wiring.Component):
+    """The cores of a network, running concurrently on different steps.
+
+    A population's queue holds ``plan.input_queue`` tokens, or all events of a step for each step
+    of a projection's delay: recurrent loops never deadlock.
+
+    Members
+    -------
+    i_<input> : In, events of each input
+    o : Out, the output population's events, or its readout at a sample's last step; a token ends
+        each step
+    """
+
+    def __init__(self, network: Network, plans: dict[str, CorePlan]):
+        self._network = network
+        self._plans = plans
+        self.cores = {name: Core(plan) for name, plan in plans.items()}
+        super().__init__(
+            {f"i_{i.name}": In(event_signature(i.size, network.event_range(i.name)))
+             for i in network.inputs}
+            | {"o": Out(stream.Signature(self.output_layout))}
+        )
+
+    @property
+    def output_layout(self) -> EventLayout:
+        output = self._network.output
+        population = self._network.population(output.population)
+        if output.source == EVENTS:
+            return EventLayout(population.size, self._network.event_range(population.name))
+        return EventLayout(population.size, population.neuron.states()[output.source])
+
+    def elaborate(self, platform):
+        m = Module()
+        for name, core in self.cores.items():
+            m.submodules[name] = core
+        taps = self._fork_all(m)
+        for name, plan in self._plans.items():
+            self._feed(m, plan, taps[name])
+        return m
+
+    def _fork_all(self, m: Module) -> dict[str, dict[tuple[str, int], stream.Interface]]:
+        """Per population, its incoming streams by source and delay."""
+        taps: dict[str, dict] = {name: {} for name in self._plans}
+        output = self._network.output
+        streams = {i.name: getattr(self, f"i_{i.name}") for i in self._network.inputs}
+        streams |= {n: core.o for n, core in self.cores.items() if self._plans[n].emits_events}
+        if output.source != EVENTS:
+            wiring.connect(m, self.cores[output.population].readout, wiring.flipped(self.o))
+        for name, source in streams.items():
+            arrivals = {(p.target, p.delay) for p in self._network.out_of(name)}
+            consumers = sorted(arrivals)
+            is_output = output.population == name and output.source == EVENTS
+            layout = source.payload.shape()
+            fork = Fork(layout, len(consumers) + is_output)
+            m.submodules[f"fork_{name}"] = fork
+            _pass(m, source, fork.i)
+            for index, (target, delay) in enumerate(consumers):
+                taps[target][name, delay] = getattr(fork, f"o{index}")
+            if is_output:
+                _pass(m, getattr(fork, f"o{len(consumers)}"), self.o)
+        return taps
+
+    def _feed(self, m: Module, plan: CorePlan, taps: dict) -> None:
+        """Queue a population's incoming streams and join them at its core."""
+        core = self.cores[plan.population]
+        queues = []
+        for (name, delay) in plan.sources:
+            tap = taps[name, delay]
+            layout = tap.payload.shape()
+            depth = plan.input_queue if not delay else delay * (layout.addresses + 1) + 1
+            queue = EventQueue(layout, depth, leading=delay)
+            m.submodules[f"queue_{name}_{delay}_to_{plan.population}"] = queue
+            _pass(m, tap, queue.i)
+            queues.append((Source(layout, plan.offset(name, delay), delay), queue))
+        if len(queues) == 1 and not queues[0][0].delay:
+            _pass(m, queues[0][1].o, core.i)
+            return
+        merge = Merge([source for source, _ in queues], core.i.payload.shape())
+        m.submodules[f"merge_to_{plan.population}"] = merge
+        for index, (_, queue) in enumerate(queues):
+            _pass(m, queue.o, getattr(merge, f"i{index}"))
+        _pass(m, merge.o, core.i)
+
+
+def _pass(m: Module, source, target) -> None:
+    """Connect a stream's producer to its consumer, whichever side of a boundary each is on."""
+    m.d.comb += [
+        Value.cast(target.payload).eq(Value.cast(source.payload)),
+        target.valid.eq(source.valid),
+        source.ready.eq(target.ready),
+    ]

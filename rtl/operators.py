@@ -1,0 +1,76 @@
+"""The operators of the neuron language as Amaranth expressions.
+
+Amaranth arithmetic never overflows, so each result is the exact value; the node's range then says
+how many of its bits matter.
+"""
+
+from amaranth.hdl import *
+from amaranth.lib.memory import Memory
+
+from spikeloom.hls_model.dataflow import Node
+from spikeloom.hls_model.ranges import Range
+from spikeloom.rtl.events import shape_of
+
+__all__ = ["lower"]
+
+
+def lower(m: Module, node: Node, operands: list[Value]) -> Value:
+    """The expression for ``node`` over its operands' expressions."""
+    if node.op == "lookup":
+        return _lookup(m, node, *operands)
+    return _RULES[node.op](*operands, **node.attrs)
+
+
+def _shift_right(a: Value, *, amount: int, rounding: str) -> Value:
+    match rounding:
+        case "trunc" if a.shape().signed:
+            return (a + Mux(a < 0, (1 << amount) - 1, 0)) >> amount
+        case "nearest":
+            return (a + (1 << (amount - 1))) >> amount
+    return a >> amount
+
+
+def _saturate(a: Value, *, range: Range) -> Value:
+    above = a > range.hi
+    below = a < range.lo
+    if range == Range.signed(range.width) and a.shape().signed:
+        # The bits above the kept sign all equal it, unless the value is outside.
+        upper = a[range.width - 1 :]
+        outside = upper.any() & ~upper.all()
+        above, below = outside & ~a[-1], outside & a[-1]
+    return Mux(above, range.hi, Mux(below, range.lo, a))
+
+
+def _wrap(a: Value, *, range: Range) -> Value:
+    word = Cat(a, a[-1].replicate(range.width)) if a.shape().signed else Cat(a, C(0, range.width))
+    word = word[: range.width]
+    return word.as_signed() if range.is_signed else word
+
+
+def _lookup(m: Module, node: Node, index: Value) -> Value:
+    table = node.attrs["table"]
+    rom = Memory(shape=shape_of(Range.of(table)), depth=len(table), init=table)
+    m.submodules += rom
+    port = rom.read_port(domain="comb")
+    m.d.comb += port.addr.eq(index)
+    return port.data
+
+
+_RULES = {
+    "add":         lambda a, b: a + b,
+    "sub":         lambda a, b: a - b,
+    "neg":         lambda a: -a,
+    "mul":         lambda a, b: a * b,
+    "shift_left":  lambda a, *, amount: a << amount,
+    "shift_right": _shift_right,
+    "ge":          lambda a, b: a >= b,
+    "eq":          lambda a, b: a == b,
+    "select":      lambda c, a, b: Mux(c, a, b),
+    "minimum":     lambda a, b: Mux(a < b, a, b),
+    "maximum":     lambda a, b: Mux(a < b, b, a),
+    "saturate":    _saturate,
+    "wrap":        _wrap,
+    "bit_and":     lambda a, b: a & b,
+    "bit_or":      lambda a, b: a | b,
+    "bit_xor":     lambda a, b: a ^ b,
+}

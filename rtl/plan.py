@@ -1,0 +1,197 @@
+"""How a population becomes a core: its knobs, and everything that follows from them."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import ceil
+from typing import Any
+
+from spikeloom.hls_model.errors import FitError
+from spikeloom.hls_model.network import EVENTS, Network, Projection
+from spikeloom.hls_model.ranges import BOOL, Range
+from spikeloom.rtl.families import Family
+from spikeloom.rtl.pipeline import Schedule, schedule
+
+__all__ = ["CorePlan"]
+
+
+@dataclass(frozen=True)
+class CorePlan:
+    """One population's core.
+
+    Neuron ``n`` has lane ``n % lanes`` and slot ``n // lanes``. Lanes are divided into ``banks``,
+    each with its own weight memory; each bank's lanes into ``parts`` of ``units`` lanes. A sweep
+    visits slots, in them banks, in them parts, so that its i-th entry holds the neurons
+    ``i·units … i·units + units − 1``.
+
+    Attributes
+    ----------
+    lanes : accumulators fed at once (L)
+    units : neuron pipelines (U); divides ``lanes``
+    banks : weight memories side by side; divides ``lanes / units``
+    """
+
+    network: Network
+    population: str
+    family: Family
+    target_mhz: float
+    lanes: int
+    units: int
+    banks: int
+
+    def __post_init__(self) -> None:
+        size = self.network.population(self.population).size
+        if not 1 <= self.lanes <= size:
+            raise FitError(
+                f"{self.population!r} has {size} neurons, so lanes must lie in [1, {size}], "
+                f"not {self.lanes}"
+            )
+        if self.units < 1 or self.lanes % self.units:
+            useful = [u for u in range(1, self.lanes + 1) if self.lanes % u == 0]
+            raise FitError(
+                f"units must divide the {self.lanes} lanes of {self.population!r}, so be one of "
+                f"{useful}, not {self.units}"
+            )
+        if self.banks < 1 or (self.lanes // self.units) % self.banks:
+            raise FitError(
+                f"banks must divide lanes / units = {self.lanes // self.units} in "
+                f"{self.population!r}, not {self.banks}"
+            )
+        if all(p.delay for p in self.projections):
+            raise FitError(
+                f"{self.population!r} must have at least one projection without delay, which "
+                "tells its core where a sample ends"
+            )
+
+    @property
+    def size(self) -> int:
+        return self.network.population(self.population).size
+
+    @property
+    def slots(self) -> int:
+        """Rows per event (R): cycles that an event takes."""
+        return ceil(self.size / self.lanes)
+
+    @property
+    def parts(self) -> int:
+        return self.lanes // self.units // self.banks
+
+    @property
+    def bank_lanes(self) -> int:
+        return self.lanes // self.banks
+
+    @property
+    def sweep(self) -> int:
+        """Entries of a sweep (S): cycles in which the neuron pipeline takes neurons."""
+        return self.slots * self.banks * self.parts
+
+    @property
+    def issue_cycles(self) -> int:
+        """Cycles for which a sweep keeps events of the next step waiting."""
+        return (self.slots - 1) * self.banks * self.parts + self.parts
+
+    @property
+    def projections(self) -> tuple[Projection, ...]:
+        return self.network.into(self.population)
+
+    @property
+    def ports(self) -> tuple[str, ...]:
+        return self.network.population(self.population).neuron.ports
+
+    @cached_property
+    def sources(self) -> tuple[tuple[str, int], ...]:
+        """Name and delay of the streams that arrive, in the order of their weight rows."""
+        return tuple(dict.fromkeys((p.source, p.delay) for p in self.projections))
+
+    def offset(self, source: str, delay: int) -> int:
+        """Index of a stream's first row among the rows of all streams."""
+        before = self.sources[: self.sources.index((source, delay))]
+        return sum(self.network.node(name).size for name, _ in before)
+
+    @cached_property
+    def source_count(self) -> int:
+        return sum(self.network.node(name).size for name, _ in self.sources)
+
+    @property
+    def rows(self) -> int:
+        return self.source_count * self.slots
+
+    @cached_property
+    def weight_bits(self) -> int:
+        return max(p.bits for p in self.projections)
+
+    @cached_property
+    def source_range(self) -> Range:
+        """Values that arriving events carry."""
+        ranges = [self.network.event_range(name) for name, _ in self.sources]
+        result = BOOL
+        for range in ranges:
+            result |= range
+        return result
+
+    @property
+    def is_graded(self) -> bool:
+        """Whether weights are multiplied by event values."""
+        return self.source_range != BOOL
+
+    @cached_property
+    def event_range(self) -> Range:
+        return self.network.event_range(self.population)
+
+    def accumulator_range(self, port: str) -> Range:
+        return self.network.accumulator_range(self.population, port) | BOOL
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        dataflow = self.network.dataflow(self.population)
+        return schedule(dataflow, self.family, self.target_mhz)
+
+    @property
+    def accumulate_latency(self) -> int:
+        """Cycles from an operation's issue to its accumulators: memory, its output register, and
+        a product's register."""
+        return 3 if self.is_graded else 2
+
+    @property
+    def sweep_interval(self) -> int:
+        """Least cycles between the starts of two sweeps: the pipeline takes one entry per cycle,
+        and a state must be written before it is read again."""
+        return max(self.sweep, self.schedule.latency + 2)
+
+    @property
+    def input_queue(self) -> int:
+        """Tokens that wait in front of the core, so that its source can run ahead."""
+        return 16
+
+    @property
+    def queue_depth(self) -> int:
+        """Entries between neuron pipeline and emitter: one sweep leaves while the next enters."""
+        return 2 * self.sweep
+
+    @property
+    def emits_events(self) -> bool:
+        """Whether anything listens to this population's events."""
+        output = self.network.output
+        is_output = output.population == self.population and output.source == EVENTS
+        return is_output or bool(self.network.out_of(self.population))
+
+    @property
+    def readout(self) -> str | None:
+        """The state word that leaves at a sample's last step, if this is the network's output."""
+        output = self.network.output
+        if output.population == self.population and output.source != EVENTS:
+            return output.source
+        return None
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "population": self.population,
+            "neurons": self.size,
+            "lanes": self.lanes,
+            "units": self.units,
+            "banks": self.banks,
+            "rows_per_event": self.slots,
+            "sweep": self.sweep,
+            "pipeline_latency": self.schedule.latency,
+            "weight_bits": self.weight_bits,
+            "weight_memory_bits": self.rows * self.lanes * self.weight_bits * len(self.ports),
+        }

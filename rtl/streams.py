@@ -1,0 +1,162 @@
+"""Joins the event streams that end at one population, step by step, and delays some of them."""
+
+from dataclasses import dataclass
+
+from amaranth.hdl import *
+from amaranth.lib import stream, wiring
+from amaranth.lib.fifo import SyncFIFOBuffered
+from amaranth.lib.wiring import In, Out
+
+from spikeloom.rtl.events import EventLayout
+
+__all__ = ["EventQueue", "Fork", "Merge", "Source"]
+
+
+class EventQueue(wiring.Component):
+    """A queue of event tokens with back-pressure.
+
+    Latency: 2 cycles through an empty queue. Throughput: one token per cycle.
+
+    Parameters
+    ----------
+    leading : end-of-step tokens that leave before anything that came in; a stream that starts
+        with d of them arrives d steps late
+
+    Members
+    -------
+    i, o : event streams
+    """
+
+    def __init__(self, layout: EventLayout, depth: int, leading: int = 0):
+        self._layout = layout
+        self._depth = depth
+        self._leading = leading
+        super().__init__({
+            "i": In(stream.Signature(layout)),
+            "o": Out(stream.Signature(layout)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.fifo = fifo = SyncFIFOBuffered(width=self._layout.size, depth=self._depth)
+        pending = Signal(range(self._leading + 1), init=self._leading)
+        m.d.comb += [
+            fifo.w_data.eq(self.i.payload),
+            fifo.w_en.eq(self.i.valid),
+            self.i.ready.eq(fifo.w_rdy),
+        ]
+        with m.If(pending != 0):
+            m.d.comb += [self.o.valid.eq(1), self.o.payload.end.eq(1)]
+            with m.If(self.o.ready):
+                m.d.sync += pending.eq(pending - 1)
+        with m.Else():
+            m.d.comb += [
+                self.o.payload.eq(fifo.r_data),
+                self.o.valid.eq(fifo.r_rdy),
+                fifo.r_en.eq(self.o.ready),
+            ]
+        return m
+
+
+@dataclass(frozen=True)
+class Source:
+    """One stream that a :class:`Merge` joins.
+
+    Attributes
+    ----------
+    layout : of its tokens
+    offset : added to its addresses
+    delay : steps that it is behind; what it carries over from the sample before is dropped
+    """
+
+    layout: EventLayout
+    offset: int
+    delay: int
+
+
+class Merge(wiring.Component):
+    """All events that belong to a step, from all sources in any order, then one end token.
+
+    The end token waits for that of every source, so steps never mix. ``last`` comes from the
+    sources without delay, of which there must be one.
+
+    Latency: 0 cycles. Throughput: one token per cycle.
+
+    Members
+    -------
+    i0, i1, … : In, event streams by source
+    o : Out, event stream with the offsets added
+    """
+
+    def __init__(self, sources: list[Source], layout: EventLayout):
+        self._sources = sources
+        super().__init__(
+            {f"i{n}": In(stream.Signature(s.layout)) for n, s in enumerate(sources)}
+            | {"o": Out(stream.Signature(layout))}
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        streams = [getattr(self, f"i{n}") for n in range(len(self._sources))]
+        longest = max(s.delay for s in self._sources)
+        step = Signal(range(longest + 1))
+
+        ends = Cat(i.valid & i.payload.end for i in streams)
+        taken = Const(0)
+        for source, i in zip(self._sources, streams, strict=True):
+            is_event = i.valid & ~i.payload.end
+            is_stale = is_event & (step < source.delay)
+            is_chosen = is_event & ~is_stale & ~taken
+            with m.If(is_stale):
+                m.d.comb += i.ready.eq(1)
+            with m.Elif(is_chosen):
+                m.d.comb += [
+                    self.o.valid.eq(1),
+                    self.o.payload.address.eq(i.payload.address + source.offset),
+                    self.o.payload.value.eq(i.payload.value if source.layout.is_graded else 1),
+                    i.ready.eq(self.o.ready),
+                ]
+            taken |= is_event & ~is_stale
+        with m.If(ends.all()):
+            undelayed = [i for s, i in zip(self._sources, streams, strict=True) if not s.delay]
+            m.d.comb += [
+                self.o.valid.eq(1),
+                self.o.payload.end.eq(1),
+                self.o.payload.last.eq(undelayed[0].payload.last),
+                *(i.ready.eq(self.o.ready) for i in streams),
+            ]
+            with m.If(self.o.ready):
+                with m.If(self.o.payload.last):
+                    m.d.sync += step.eq(0)
+                with m.Elif(step != longest):
+                    m.d.sync += step.eq(step + 1)
+        return m
+
+
+class Fork(wiring.Component):
+    """Gives each token of a stream to several consumers.
+
+    Members
+    -------
+    i : In
+    o0, o1, … : Out
+    """
+
+    def __init__(self, layout: EventLayout, count: int):
+        self._count = count
+        super().__init__(
+            {"i": In(stream.Signature(layout))}
+            | {f"o{n}": Out(stream.Signature(layout)) for n in range(count)}
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        outputs = [getattr(self, f"o{n}") for n in range(self._count)]
+        done = Signal(self._count)
+        taken = Cat(done[n] | o.ready for n, o in enumerate(outputs))
+        m.d.comb += self.i.ready.eq(taken.all())
+        for n, o in enumerate(outputs):
+            m.d.comb += [o.payload.eq(self.i.payload), o.valid.eq(self.i.valid & ~done[n])]
+        with m.If(self.i.valid):
+            m.d.sync += done.eq(Mux(self.i.ready, 0, taken))
+        return m

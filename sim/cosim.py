@@ -1,0 +1,192 @@
+"""Cosimulation: the RTL against the reference, every spike and every state word."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spikeloom.hls_model.errors import MismatchError, SampleError
+from spikeloom.hls_model.reference import simulate_batches
+from spikeloom.hls_model.samples import InputEvents, to_events
+from spikeloom.rtl.design import Design
+from spikeloom.rtl.network import NetworkCores
+from spikeloom.rtl.verilog import to_verilog
+from spikeloom.sim.bench import Bench
+from spikeloom.sim.mismatch import first_difference
+from spikeloom.sim.run import Outcome, run
+from spikeloom.sim.simulator import TOP, build
+from spikeloom.sim.tapes import write_expected, write_input, write_output
+
+__all__ = ["CosimReport", "cosimulate"]
+
+Progress = Callable[[int, int], None]
+"""Called with the samples finished and the samples in all."""
+
+_RECORDER = "record_cycles"
+
+
+@dataclass(frozen=True)
+class CosimReport:
+    """A cosimulation without a difference.
+
+    Attributes
+    ----------
+    spikes_compared : event values, one per neuron and step
+    states_compared : state words, at each step's end
+    mismatches : 0
+    cycles_per_sample : min, mean and max, from a sample's first event to its last output, each
+        sample alone; empty if samples were streamed
+    simulated_cycles, seconds : of the simulation alone, without compiling
+    """
+
+    samples: int
+    spikes_compared: int
+    states_compared: int
+    mismatches: int
+    cycles_per_sample: dict[str, float]
+    simulated_cycles: int
+    seconds: float
+
+    @property
+    def simulated_cycles_per_second(self) -> float:
+        return self.simulated_cycles / self.seconds
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self) | {"simulated_cycles_per_second": self.simulated_cycles_per_second}
+
+
+def cosimulate(
+    design: Design,
+    samples: Any,
+    steps: int | None = None,
+    *,
+    limit: int | None = None,
+    gaps: float = 0.0,
+    stalls: float = 0.0,
+    isolate: bool = True,
+    waves: Path | None = None,
+    progress: Progress | None = None,
+) -> CosimReport:
+    """Simulate ``design`` on ``samples`` and compare it with the reference.
+
+    Parameters
+    ----------
+    samples, steps
+        See :func:`spikeloom.hls_model.samples.to_events`.
+    limit
+        Use only so many samples.
+    gaps, stalls
+        Probability, per cycle, of a pause between input tokens and of back-pressure at the output.
+    isolate
+        Start a sample when the one before has left, which measures latency; otherwise stream them.
+    waves
+        Write an FST of the run (of the sample that differs, if one does) there.
+
+    Raises
+    ------
+    MismatchError
+        At the first difference: sample, step, population, neuron, and both values.
+    SampleError
+        If samples do not fit the network.
+    ToolError
+        If the simulator cannot be built or run.
+    """
+    events = _limited(to_events(design.network, samples, steps), limit)
+    cores = design.cores()
+    bench = Bench(cores, design.plans, [i.name for i in design.network.inputs])
+    simulator = build(to_verilog(bench, TOP), waves=waves is not None)
+    total = next(iter(events.values())).samples
+    with tempfile.TemporaryDirectory(prefix="spikeloom-") as name:
+        folder = Path(name)
+        _write_tapes(folder, design, cores, events)
+        files = {f.name: f for f in folder.iterdir()} | {_RECORDER: folder / _RECORDER}
+        began = time.perf_counter()
+        outcome = run(
+            simulator,
+            tapes=files,
+            options={
+                "checkers": len(bench.checkers),
+                "gaps": round(gaps * 256),
+                "stalls": round(stalls * 256),
+                "isolate": int(isolate),
+            },
+            waves=waves,
+            on_progress=(lambda done: progress(done, total)) if progress else None,
+        )
+        seconds = time.perf_counter() - began
+        _refuse_differences(design, bench, outcome, next(iter(events.values())))
+        cycles = np.loadtxt(folder / _RECORDER, dtype=np.int64, ndmin=1)
+    return _report(design, total, events, outcome, cycles if isolate else cycles[:0], seconds)
+
+
+def _limited(events: Mapping[str, InputEvents], limit: int | None) -> dict[str, InputEvents]:
+    if limit is not None and limit < 1:
+        raise SampleError(f"the number of samples must be at least 1, not {limit}")
+    return {name: e[:limit] for name, e in events.items()}
+
+
+def _write_tapes(
+    folder: Path, design: Design, cores: NetworkCores, events: Mapping[str, InputEvents]
+) -> None:
+    network = design.network
+    for name, values in events.items():
+        layout = getattr(cores, f"i_{name}").payload.shape()
+        write_input(folder / f"play_{name}", layout, values)
+    for result in simulate_batches(network, events):
+        for name, plan in design.plans.items():
+            write_expected(folder / f"expect_{name}", plan, result)
+        write_output(folder / "expect_output", network, cores.output_layout, result)
+
+
+def _refuse_differences(
+    design: Design, bench: Bench, outcome: Outcome, events: InputEvents
+) -> None:
+    """Raise if a checker saw a difference, or not everything it expected."""
+    names = list(bench.checkers)
+    failed = [
+        (name, checker)
+        for name, checker in zip(names, outcome.checkers, strict=True)
+        if checker["failed"]
+    ]
+    if failed:
+        raise MismatchError(first_difference(design, dict(failed), events.steps))
+    if outcome.stuck:
+        raise MismatchError(
+            f"the RTL stopped after {outcome.samples} of {events.samples} samples and "
+            f"{outcome.cycles} cycles without a result that is still expected; look at it with "
+            "--waves"
+        )
+
+
+def _report(
+    design: Design,
+    samples: int,
+    events: Mapping[str, InputEvents],
+    outcome: Outcome,
+    cycles: np.ndarray[Any, np.dtype[np.int64]],
+    seconds: float,
+) -> CosimReport:
+    neuron_steps = samples * next(iter(events.values())).steps
+    populations = design.network.populations
+    statistics = {}
+    if len(cycles):
+        statistics = {
+            "min": int(cycles.min()),
+            "mean": float(cycles.mean()),
+            "max": int(cycles.max()),
+        }
+    return CosimReport(
+        samples=samples,
+        spikes_compared=neuron_steps * sum(p.size for p in populations),
+        states_compared=neuron_steps * sum(p.size * len(p.neuron.states()) for p in populations),
+        mismatches=0,
+        cycles_per_sample=statistics,
+        simulated_cycles=outcome.cycles,
+        seconds=seconds,
+    )

@@ -1,0 +1,120 @@
+"""Stimulus and expectation as files of packed words, made from the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from spikeloom.hls_model.network import EVENTS, Network
+from spikeloom.hls_model.reference import Result
+from spikeloom.hls_model.samples import InputEvents
+from spikeloom.rtl.core import ProbeLayout
+from spikeloom.rtl.events import EventLayout, shape_of
+from spikeloom.rtl.plan import CorePlan
+from spikeloom.sim.bench import whole_bytes
+
+__all__ = ["Fields", "probe_fields", "write_expected", "write_input", "write_output"]
+
+Fields = list[tuple[npt.NDArray[np.int64], int]]
+"""Columns of words, lowest bits first: values and their width in bits."""
+
+
+def pack(fields: Fields) -> bytes:
+    """Words of all rows, big-endian, each filled up to whole bytes."""
+    planes = [
+        ((values[:, None] >> np.arange(width, dtype=np.int64)) & 1).astype(np.uint8)
+        for values, width in fields
+        if width
+    ]
+    bits = np.concatenate(planes, axis=1)
+    padding = whole_bytes(bits.shape[1]) - bits.shape[1]
+    bits = np.pad(bits, ((0, 0), (0, padding)))
+    return np.packbits(bits[:, ::-1], axis=1).tobytes()
+
+
+def token_fields(layout: EventLayout, events: npt.NDArray[np.integer]) -> Fields:
+    """Event tokens of samples [samples, steps, size], ascending in each step, steps closed."""
+    samples, steps, size = events.shape
+    is_token = np.concatenate(
+        [events != 0, np.ones((samples, steps, 1), dtype=bool)], axis=2
+    ).reshape(-1)
+    position = np.flatnonzero(is_token)
+    address = position % (size + 1)
+    end = address == size
+    step = position // (size + 1) % steps
+    value = np.pad(events, ((0, 0), (0, 0), (0, 1))).reshape(-1)[position]
+    return [
+        (end.astype(np.int64), 1),
+        ((end & (step == steps - 1)).astype(np.int64), 1),
+        (np.where(end, 0, address), layout["address"].width),
+        (value.astype(np.int64), layout["value"].width),
+    ]
+
+
+def write_input(path: Path, layout: EventLayout, events: InputEvents) -> None:
+    """Append an input's tokens."""
+    values = events.values
+    if events.is_held:
+        values = np.broadcast_to(values, (values.shape[0], events.steps, values.shape[2]))
+    _append(path, token_fields(layout, values))
+
+
+def write_output(path: Path, network: Network, layout: EventLayout, result: Result) -> None:
+    """Append the tokens that must leave the network."""
+    output = network.output
+    if output.source == EVENTS:
+        _append(path, token_fields(layout, result.spikes[output.population]))
+        return
+    words = result.states[output.population][output.source]
+    samples, steps, size = words.shape
+    # At the last step every neuron sends its word, even if it is 0.
+    sent = np.concatenate([np.zeros((steps - 1, size + 1), bool), np.ones((1, size + 1), bool)])
+    sent[:, size] = True
+    position = np.flatnonzero(np.broadcast_to(sent, (samples, steps, size + 1)).reshape(-1))
+    address = position % (size + 1)
+    end = address == size
+    last = end & (position // (size + 1) % steps == steps - 1)
+    value = np.pad(words, ((0, 0), (0, 0), (0, 1))).reshape(-1)[position]
+    _append(path, [
+        (end.astype(np.int64), 1),
+        (last.astype(np.int64), 1),
+        (np.where(end, 0, address), layout["address"].width),
+        (value.astype(np.int64), layout["value"].width),
+    ])
+
+
+def write_expected(path: Path, plan: CorePlan, result: Result) -> None:
+    """Append a population's sweep entries."""
+    _append(path, probe_fields(plan, result))
+
+
+def probe_fields(plan: CorePlan, result: Result) -> Fields:
+    """Expected words of :class:`.core.ProbeLayout`, without ``valid``, in sweep order."""
+    name = plan.population
+    ranges = plan.network.population(name).neuron.states()
+    events = _by_entry(plan, result.spikes[name])
+    states = {word: _by_entry(plan, result.states[name][word]) for word in ranges}
+    fields = [(events[:, u], shape_of(plan.event_range).width) for u in range(plan.units)]
+    for unit in range(plan.units):
+        fields += [(states[w][:, unit], shape_of(r).width) for w, r in ranges.items()]
+    return fields
+
+
+def _by_entry(plan: CorePlan, values: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+    """[samples, steps, size] as [entries, units], 0 where there is no neuron."""
+    padding = plan.sweep * plan.units - plan.size
+    padded = np.pad(values.astype(np.int64), ((0, 0), (0, 0), (0, padding)))
+    return padded.reshape(-1, plan.units)
+
+
+def _append(path: Path, fields: Fields) -> None:
+    with path.open("ab") as file:
+        file.write(pack(fields))
+
+
+def describe_layouts(plans: Mapping[str, CorePlan]) -> dict[str, int]:
+    """Bits of each population's sweep entry."""
+    return {name: ProbeLayout(plan).size - 1 for name, plan in plans.items()}
