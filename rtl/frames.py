@@ -44,12 +44,15 @@ class FrameDecoder(Component):
     strobe : In(1)
         ``code`` is the next byte of the line.
     code : In(8)
+    first : Out(1)
+        With ``strobe``: a frame begins, unless ``code`` is the delimiter.
     write : Out(1)
         ``data`` is the next byte of the payload.
     data : Out(8)
     good : Out(1)
-        The frame is complete and right; ``length`` bytes of it come before its CRC.
-    length : Out(7)
+        The frame is complete and right.
+    length : Out(8)
+        Bytes of the payload so far, less the two of the CRC.
     fault : Out(Fault)
         The frame is wrong: FRAME, CRC or TIMEOUT, for one cycle; else 0.
     """
@@ -59,10 +62,11 @@ class FrameDecoder(Component):
         super().__init__({
             "strobe": In(1),
             "code":   In(8),
+            "first":  Out(1, init=1),
             "write":  Out(1),
             "data":   Out(8),
             "good":   Out(1),
-            "length": Out(7),
+            "length": Out(8, init=0xfe),
             "fault":  Out(4),
         })
 
@@ -70,41 +74,39 @@ class FrameDecoder(Component):
         m = Module()
         m.submodules.crc = crc = CRC().create()
         run    = Signal(8)                 # bytes until the next code
-        inside = Signal()                  # of a frame
-        first  = Signal(init=1)            # no code yet: it stands for no zero
         broken = Signal()                  # too long
-        count  = Signal(8, init=0xfe)      # payload bytes without CRC: from -2
         timer  = Signal(ceil_log2(self.timeout) + 1)
 
-        is_end = self.code == 0
+        is_end = self.strobe & (self.code == 0)
         m.d.comb += [
-            self.length.eq(count),
+            # The code of the first run stands for no zero.
             self.data.eq(Mux(run == 0, 0, self.code)),
-            self.write.eq(self.strobe & ~is_end & ~broken & ~first),
+            self.write.eq(self.strobe & (self.code != 0) & ~broken & ~self.first),
             crc.data.eq(self.data),
             crc.valid.eq(self.write),
-            crc.start.eq(first),
+            crc.start.eq(self.first),
         ]
         with m.If(self.strobe):
-            m.d.sync += [run.eq(Mux(run == 0, self.code, run) - 1), inside.eq(1), first.eq(0)]
+            m.d.sync += [run.eq(Mux(run == 0, self.code, run) - 1), self.first.eq(0)]
         with m.If(self.write):
-            m.d.sync += count.eq(count + 1)
-            with m.If(count == MAX_PAYLOAD - 2):
+            m.d.sync += self.length.eq(self.length + 1)
+            with m.If(self.length == MAX_PAYLOAD - 2):
                 m.d.sync += broken.eq(1)
 
         late = timer[-1]
         m.d.sync += timer.eq(timer + 1)
-        with m.If(self.strobe | ~inside):
+        with m.If(self.strobe | self.first):
             m.d.sync += timer.eq(0)
-        with m.If((self.strobe & is_end) | late):
+        with m.If(is_end | late):
             m.d.sync += [
-                run.eq(0), inside.eq(0), first.eq(1), broken.eq(0), count.eq(count.init),
+                run.eq(0), broken.eq(0),
+                self.first.eq(1), self.length.eq(self.length.init),
             ]
         # A delimiter that comes while `late` is raised ends the same frame: one verdict.
         with m.If(late):
             m.d.comb += self.fault.eq(Fault.TIMEOUT)
-        with m.Elif(self.strobe & is_end & inside):
-            with m.If((run != 0) | broken | count[7] | (count[1:7] == 0)):
+        with m.Elif(is_end & ~self.first):
+            with m.If((run != 0) | broken | self.length[7] | (self.length[1:7] == 0)):
                 m.d.comb += self.fault.eq(Fault.FRAME)
             with m.Elif(~crc.match_detected):
                 m.d.comb += self.fault.eq(Fault.CRC)
@@ -178,8 +180,8 @@ class FrameReader(Component):
     ``release``: the sender keeps the sum of its unreleased frames, as sent, within ``window``
     bytes and no frame is lost. Behind the buffer, in the same memory, lies one constant frame.
 
-    Latency: 4 cycles from the delimiter to the first byte. Throughput: one byte per cycle from
-    the line, except one cycle after each frame; one byte per two cycles at ``o``.
+    Latency: 5 cycles from the delimiter to the first byte. Throughput: one byte per cycle from
+    the line; one byte per two cycles at ``o``.
 
     Parameters
     ----------
@@ -193,9 +195,11 @@ class FrameReader(Component):
     Members
     -------
     i : In(stream.Signature(8))
-        The line. Faults and foreign bytes are dropped.
+        The line; always ready.
     o : Out(stream.Signature(StructLayout({"data": 8, "last": 1})))
-        The payload of the oldest frame, without CRC. It stops after ``last``, until one of:
+        The payload of the oldest frame, without CRC. It stops after ``last``.
+    done : Out(1)
+        It has stopped, and waits for one of:
     again : In(1)
         Play the frame once more.
     release : In(1)
@@ -218,6 +222,7 @@ class FrameReader(Component):
         super().__init__({
             "i":        In(stream.Signature(8)),
             "o":        Out(stream.Signature(data.StructLayout({"data": 8, "last": 1}))),
+            "done":     Out(1),
             "again":    In(1),
             "release":  In(1),
             "constant": In(1),
@@ -238,33 +243,33 @@ class FrameReader(Component):
         return m
 
     def _receive(self, m, decoder, buffer, oldest, newest) -> None:
-        room    = Signal(len(oldest), init=1)   # where the next byte goes
+        room    = Signal(len(oldest))      # where the next byte goes
+        behind  = Signal(len(oldest))
         overrun = Signal()
-        commit  = Signal()
-        length  = Signal(7)
-        m.d.comb += [
-            self.i.ready.eq(~commit),
-            decoder.strobe.eq(self.i.valid & self.i.ready),
-            decoder.code.eq(self.i.payload),
-            buffer.target.eq(Mux(commit, newest, room)),
-            buffer.byte.eq(Mux(commit, length, decoder.data)),
-            buffer.write.eq(commit),
-        ]
-        with m.If(decoder.write & ~overrun):
-            with m.If(room == oldest):
-                m.d.sync += overrun.eq(1)
-            with m.Else():
-                m.d.comb += buffer.write.eq(1)
-                m.d.sync += room.eq(room + 1)
-
         verdict = Signal(4)
-        m.d.sync += [commit.eq(decoder.good & ~overrun), length.eq(decoder.length)]
+        good    = decoder.good & ~overrun
+        m.d.comb += [
+            self.i.ready.eq(1),
+            decoder.strobe.eq(self.i.valid),
+            decoder.code.eq(self.i.payload),
+            behind.eq(room + 1),
+            # The first code byte takes the place of the length, which follows at the end.
+            buffer.target.eq(Mux(decoder.first | decoder.write, room, newest)),
+            buffer.byte.eq(Mux(decoder.write, decoder.data, decoder.length)),
+        ]
+        with m.If(decoder.write | (decoder.strobe & decoder.first & (decoder.code != 0))):
+            with m.If(behind == oldest):
+                m.d.sync += overrun.eq(1)
+            with m.Elif(~overrun):
+                m.d.comb += buffer.write.eq(1)
+                m.d.sync += room.eq(behind)
+
         m.d.comb += verdict.eq(Mux(decoder.good & overrun, Fault.OVERRUN, decoder.fault))
+        with m.If(good):
+            m.d.comb += buffer.write.eq(1)
+            m.d.sync += newest.eq(room)
         with m.If(verdict != 0):
-            m.d.sync += [overrun.eq(0), room.eq(newest + 1)]
-        with m.If(commit):
-            # The CRC's two bytes lie behind the frame: the next begins on them.
-            m.d.sync += [newest.eq(room - 2), room.eq(room - 1)]
+            m.d.sync += [overrun.eq(0), room.eq(newest)]
 
         with m.If(self.fault.ready):
             m.d.sync += self.fault.valid.eq(0)
@@ -298,20 +303,24 @@ class FrameReader(Component):
                     m.d.comb += step.eq(1)
                     m.d.sync += left.eq(left - 1)
                     with m.If(self.o.payload.last):
-                        m.next = "DONE"
+                        m.next = "CRC HIGH"
+            with m.State("CRC HIGH"):
+                m.d.comb += step.eq(1)
+                m.next = "CRC LOW"
+            with m.State("CRC LOW"):
+                m.d.comb += step.eq(1)
+                m.next = "DONE"
             with m.State("DONE"):
-                with m.If(position[-1]):
-                    m.d.comb += step.eq(1)
-                    m.d.sync += position.eq(oldest)
-                    m.next = "LENGTH"
-                with m.If(self.again):
+                m.d.comb += self.done.eq(1)
+                with m.If(self.again | position[-1]):
                     m.d.comb += step.eq(1)
                     m.d.sync += position.eq(oldest)
                     m.next = "LENGTH"
                 with m.If(self.release):
                     m.d.comb += step.eq(1)
-                    m.d.sync += oldest.eq(position)
-                    m.d.sync += position.eq(Mux(self.constant, self.window, position))
+                    m.d.sync += [oldest.eq(position), position.eq(position)]
+                    with m.If(self.constant):
+                        m.d.sync += position.eq(self.window)
                     m.next = "LENGTH"
 
 
@@ -321,7 +330,7 @@ class FrameWriter(Component):
     A zero byte's place in the buffer takes the COBS code of the run that follows it, so that one
     write per byte is enough. The line sees only whole frames.
 
-    Latency: 6 cycles from ``end`` to the first byte. Throughput: one byte per cycle, and 4 cycles
+    Latency: 8 cycles from ``end`` to the first byte. Throughput: one byte per cycle, and 6 cycles
     for the end of a frame.
 
     Parameters
@@ -362,14 +371,17 @@ class FrameWriter(Component):
 
         # 8 bytes stay free: 2 that are on their way, 4 for the end of a frame, a code and a gap.
         m.d.sync += tight.eq(Cat(sent - tail)[3:bits] == 0)
-        byte = Signal(8)
-        put  = Signal()                    # `byte` belongs to the payload
-        with m.If(put):
-            m.d.sync += tail.eq(tail + 1)
-        m.d.comb += [buffer.target.eq(tail), buffer.byte.eq(byte), buffer.write.eq(put)]
+        byte    = Signal(8)
+        put     = Signal()                 # `byte` belongs to the payload
+        advance = Signal()
+        m.d.comb += [
+            buffer.target.eq(tail), buffer.byte.eq(byte), buffer.write.eq(put), advance.eq(put),
+        ]
         with m.If(put & (byte == 0)):
             m.d.comb += [buffer.target.eq(code), buffer.byte.eq(tail - code)]
             m.d.sync += code.eq(tail)
+        with m.If(advance):
+            m.d.sync += tail.eq(tail + 1)
 
         m.d.comb += [byte.eq(self.i.payload.data), crc.data.eq(byte)]
         with m.FSM():
@@ -391,8 +403,11 @@ class FrameWriter(Component):
                 ]
                 m.next = "DELIMITER"
             with m.State("DELIMITER"):
-                m.d.comb += [buffer.byte.eq(0), buffer.write.eq(1), crc.start.eq(1)]
-                m.d.sync += [code.eq(tail + 1), tail.eq(tail + 2), whole.eq(tail + 1)]
+                m.d.comb += [byte.eq(0), buffer.write.eq(1), advance.eq(1)]
+                m.next = "OPEN"
+            with m.State("OPEN"):
+                m.d.comb += [advance.eq(1), crc.start.eq(1)]
+                m.d.sync += [code.eq(tail), whole.eq(tail)]
                 m.next = "DATA"
 
         m.d.comb += [

@@ -1,7 +1,7 @@
 """The host link: checked frames in, event streams through the network, frames out."""
 
 from amaranth.hdl import *
-from amaranth.lib import data, stream
+from amaranth.lib import data, memory, stream
 from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
 from spikeloom.rtl.events import EventLayout
@@ -18,34 +18,62 @@ _MAX_SAMPLES = 63
 
 
 class _Counters(Component):
-    """The body of a COUNTERS answer; stands still while it is being read.
+    """Four counters of 32 bits in a memory of bytes.
+
+    One byte after the other gets what is due to it: the strobes of the last round, or the carry
+    from the byte below. A round takes 32 cycles. When the counters are read, each byte stays until
+    it has been taken; strobes must not come meanwhile.
 
     Members
     -------
-    busy, event_in, event_out, error : In(1)
-        Strobes that are counted.
-    index : In(4)
-    byte : Out(8)
-        Byte ``index`` of the body.
+    strobe : In(4)
+        Of the counters, in the order of the body of a COUNTERS answer; at most one per 8 cycles
+        for the last.
+    read : In(1)
+        Give the body at ``o``, from the beginning of the next round.
+    o : Out(stream.Signature(StructLayout({"data": 8, "last": 1})))
     """
 
-    busy:      In(1)
-    event_in:  In(1)
-    event_out: In(1)
-    error:     In(1)
-    index:     In(4)
-    byte:      Out(8)
+    strobe: In(4)
+    read:   In(1)
+    o:      Out(stream.Signature(data.StructLayout({"data": 8, "last": 1})))
 
     def elaborate(self, platform) -> Module:
         m = Module()
-        body = []
-        for strobe, bits in ((self.busy, 32), (self.event_in, 32), (self.event_out, 32),
-                             (self.error, 16)):
-            count = Signal(bits, name=f"{strobe.name}_count")
-            with m.If(strobe):
-                m.d.sync += count.eq(count + 1)
-            body.append(Cat(count, C(0, 32 - bits)))
-        m.d.comb += self.byte.eq(Cat(body).word_select(self.index, 8))
+        m.submodules.cells = cells = memory.Memory(
+            shape=8, depth=16, init=[], attrs={"ram_style": "block"})
+        old   = cells.read_port(domain="comb")
+        new   = cells.write_port()
+        place = Signal(4)
+        byte  = Signal(8, reset_less=True)
+        carry = Signal()
+        has_read = Signal()                # `byte` is what lies at `place`
+        giving   = Signal()
+
+        dues = Array(Signal(bits, name=f"due_{index}") for index, bits in enumerate((6, 6, 6, 3)))
+        due  = Mux(place[:2] == 0, dues[place[2:]], carry)
+        total = Signal(9)
+        m.d.comb += [
+            total.eq(byte + due),
+            old.addr.eq(place),
+            new.addr.eq(place),
+            new.data.eq(total),
+            new.en.eq(has_read),
+            self.o.valid.eq(has_read & giving),
+            self.o.payload.data.eq(total),
+            self.o.payload.last.eq(place == 15),
+        ]
+        for index, count in enumerate(dues):
+            m.d.sync += count.eq(count + self.strobe[index])
+        with m.If(~has_read):
+            m.d.sync += [byte.eq(old.data), has_read.eq(1)]
+        with m.Elif(~giving | self.o.ready):
+            m.d.sync += [has_read.eq(0), carry.eq(total[8]), place.eq(place + 1)]
+            with m.If(place == 15):
+                m.d.sync += giving.eq(self.read & ~giving)
+            for index, count in enumerate(dues):
+                with m.If(place == 4 * index):
+                    m.d.sync += count.eq(self.strobe[index])
         return m
 
 
@@ -57,7 +85,7 @@ class _Executor(Component):
 
     Members
     -------
-    frame : In(stream), again, release, constant : Out(1), fault : In(stream)
+    frame, fault : In(stream), done : In(1), again, release, constant : Out(1)
         As of :class:`FrameReader`.
     body : Out(stream.Signature(8)), start, dry : Out(1), wrong, partial : In(1)
         As of :class:`TokenReader`.
@@ -69,8 +97,8 @@ class _Executor(Component):
         No token is on its way to the network.
     empty : In(1)
         No sample is in the network, nor its output in a frame.
-    counter : Out(4), count : In(8), hold : Out(1)
-        Index and value of a byte of the counters; they must not change during ``hold``.
+    counters : In(stream), read : Out(1)
+        As ``o`` and ``read`` of the counters.
     error : Out(1)
         An ERROR answer begins.
     """
@@ -78,6 +106,7 @@ class _Executor(Component):
     def __init__(self):
         super().__init__({
             "frame":    In(stream.Signature(data.StructLayout({"data": 8, "last": 1}))),
+            "done":     In(1),
             "again":    Out(1),
             "release":  Out(1),
             "constant": Out(1),
@@ -92,9 +121,8 @@ class _Executor(Component):
             "reset":    Out(1),
             "quiet":    In(1),
             "empty":    In(1),
-            "counter":  Out(4),
-            "count":    In(8),
-            "hold":     Out(1),
+            "counters": In(stream.Signature(data.StructLayout({"data": 8, "last": 1}))),
+            "read":     Out(1),
             "error":    Out(1),
         })
 
@@ -153,7 +181,7 @@ class _Executor(Component):
                     m.next = "JUDGE"
 
     def _carry_out(self, m, command, tag, expected, fault) -> None:
-        with m.State("JUDGE"):
+        with m.State("JUDGE"), m.If(self.done):
             with m.If(fault != 0):
                 m.d.comb += self.release.eq(1)
                 m.next = "ERROR"
@@ -183,8 +211,6 @@ class _Executor(Component):
             m.next = "KIND"
 
     def _answer(self, m, command, tag, fault) -> None:
-        counter = Signal(4)
-        m.d.comb += self.counter.eq(counter)
         with m.State("KIND"), self._chunk(m, ANSWER | command):
             m.next = "ANSWER TAG"
         with m.State("ANSWER TAG"), self._chunk(m, tag), m.Switch(command):
@@ -196,17 +222,13 @@ class _Executor(Component):
                 m.next = "FAULT"
             with m.Default():
                 m.next = "END"
-        with m.State("IDENTITY"):
-            frame = self.frame
-            m.d.comb += frame.ready.eq(self.answer.ready)
-            with self._chunk(m, frame.payload.data, frame.valid), m.If(frame.payload.last):
-                m.next = "END"
-        with m.State("COUNTERS"):
-            m.d.comb += self.hold.eq(1)
-            with self._chunk(m, self.count):
-                m.d.sync += counter.eq(counter + 1)
-                with m.If(counter == 15):
-                    m.next = "END"
+        for name, source in (("IDENTITY", self.frame), ("COUNTERS", self.counters)):
+            with m.State(name):
+                m.d.comb += source.ready.eq(self.answer.ready)
+                m.d.comb += self.read.eq(name == "COUNTERS")
+                with self._chunk(m, source.payload.data, source.valid):
+                    with m.If(source.payload.last):
+                        m.next = "END"
         with m.State("FAULT"), self._chunk(m, fault):
             m.next = "END"
         with m.State("END"):
@@ -288,9 +310,11 @@ class Endpoint(Component):
         connect(m, reader.o, executor.frame)
         connect(m, reader.fault, executor.fault)
         connect(m, executor.body, inputs.i)
+        connect(m, counters.o, executor.counters)
         connect(m, flipped(self.i), outputs.i)
         connect(m, writer.o, flipped(self.tx))
         m.d.comb += [
+            executor.done.eq(reader.done),
             reader.again.eq(executor.again),
             reader.release.eq(executor.release),
             reader.constant.eq(executor.constant),
@@ -301,8 +325,7 @@ class Endpoint(Component):
             outputs.flush.eq(writer.idle),
             outputs.close.eq(executor.answering),
             outputs.drop.eq(executor.reset),
-            counters.index.eq(executor.counter),
-            executor.count.eq(counters.byte),
+            counters.read.eq(executor.read),
         ]
         m.d.comb += [writer.i.payload.eq(outputs.o.payload), writer.i.valid.eq(outputs.o.valid)]
         with m.If(outputs.idle):
@@ -350,10 +373,12 @@ class Endpoint(Component):
         m.d.comb += [
             executor.quiet.eq(~inputs.o.valid),
             executor.empty.eq(~is_open & (samples == 0) & outputs.idle),
-            counters.busy.eq(busy & ~executor.hold),
-            counters.event_in.eq(pushed & ~token.end),
-            counters.event_out.eq(pulled & ~self.i.payload.end),
-            counters.error.eq(executor.error),
+            counters.strobe.eq(Cat(
+                busy & ~executor.read,
+                pushed & ~token.end,
+                pulled & ~self.i.payload.end,
+                executor.error,
+            )),
         ]
 
 

@@ -240,7 +240,7 @@ class Description:
 
 
 class Counters(NamedTuple):
-    """The body of a COUNTERS answer. Each wraps at 32 bits (``errors`` at 16), none is cleared."""
+    """The body of a COUNTERS answer. Each wraps at 32 bits; none is cleared."""
 
     cycles: int
     """Clock cycles in which the network held a sample, or part of one."""

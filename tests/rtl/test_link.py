@@ -202,12 +202,12 @@ def test_long_output_fills_frames():
     async def testbench(bench):
         bench.stall = True
         for tag in range(2):
-            await bench.send(encode_frame(Command.WRITE, tag, bench.body(([5] * 122, None))))
+            await bench.send(encode_frame(Command.WRITE, tag, bench.body(([5] * 118, None))))
         bench.stall = False
         frames = await bench.frames(3000)
         assert answers(frames) == [(Kind.WRITE, 0, b""), (Kind.WRITE, 1, b"")]
         assert bench.outputs(frames) == bench.tokens
-        assert len(bench.tokens) == 246
+        assert len(bench.tokens) == 238
         assert all(len(body) <= MAX_BODY for _, _, body in frames)
 
     Bench(EventLayout(128, Range(0, 1)), gaps=0.9).run(testbench)
