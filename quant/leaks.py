@@ -69,6 +69,8 @@ def choose_leak(
         raise SemanticsError(f"leak must be 'auto', 'shift' or 'scale', not {kind!r}")
     if (beta == 1).all():
         return GridLeak(NoLeak(), {}, beta)
+    if (beta == 0).all():
+        return GridLeak(ShiftLeak((0,)), {}, beta)
     is_shared = np.ptp(beta) <= _EXACT
     if is_shared and kind != "scale":
         shifted = _nearest_shift(float(beta.mean()))

@@ -186,10 +186,20 @@ class _Importer:
             return int(np.prod(node["shape"]))
         if "weight" in node.arrays:
             return len(np.atleast_1d(node["weight"]))
-        own = max((node[k].size for k in NEURONS.get(node.type, ())), default=1)
+        own = self._own_size(node)
         if own > 1 or name in below:
             return own
         return max((self._size(s, (*below, name)) for s in self.nir.into(name)), default=1)
+
+    def _own_size(self, node: NirNode) -> int:
+        """Neurons that a node's parameters are for; 1 if they leave it open."""
+        sizes = {k: node[k].size for k in NEURONS.get(node.type, ()) if node[k].size != 1}
+        if len(set(sizes.values())) > 1:
+            raise CheckpointError(
+                f"parameters of node {node.name!r} must hold as many numbers each, not {sizes}; "
+                "export the graph again"
+            )
+        return next(iter(sizes.values()), 1)
 
     def _population(
         self, node: NirNode, routes: list[_Route], constant: Array

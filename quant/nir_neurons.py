@@ -125,8 +125,8 @@ def _rest(node: NirNode, p: dict[str, Array], semantics: Semantics) -> Array:
         )
     if node.type == "LI" and np.ptp(rest) > 0:
         raise SemanticsError(
-            f"v_leak of the LI node {node.name!r} must be the same for all neurons, whose membranes "
-            "are compared; fold it into the bias before it"
+            f"v_leak of the LI node {node.name!r} must be the same for all neurons, whose "
+            "membranes are compared; fold it into the bias before it"
         )
     return rest
 
@@ -146,6 +146,13 @@ def _require_known(node: NirNode, p: dict[str, Array], semantics: Semantics, res
                 f"v_reset of node {node.name!r} must equal its v_leak under preset "
                 f"'spikingjelly', where both are V_reset, not {value[0]:g} and {start[0]:g}; "
                 "choose another preset"
+            )
+    if semantics.name == "spikingjelly" and reset == "subtract":
+        start = p.get("v_leak", np.zeros(1))
+        if start.any():
+            raise SemanticsError(
+                f"v_leak of node {node.name!r} must be 0 under preset 'spikingjelly' with soft "
+                f"reset, not {start[start != 0][0]:g}; choose reset='value'"
             )
     if semantics.name == "sinabs" and node.type == "IF":
         raise SemanticsError(

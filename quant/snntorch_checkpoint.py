@@ -182,7 +182,8 @@ def to_graph(
 
 def _require_chain(layers: tuple[Layer, ...]) -> None:
     for layer in layers:
-        if not layer.is_linear and not layer.is_leaky:
+        is_known = layer.is_linear or layer.is_leaky
+        if not is_known or layer.name.endswith("recurrent"):
             raise CheckpointError(
                 f"layer {layer.name!r} ({', '.join(sorted(layer.tensors))}) must be a Linear or a "
                 f"Leaky layer{_hint(layer)}"

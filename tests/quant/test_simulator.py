@@ -1,0 +1,135 @@
+"""The float simulator against the frameworks' equations, written out for a single neuron."""
+
+import numpy as np
+import pytest
+
+from spikeloom.hls_model import EVENTS, Output
+from spikeloom.quant import Graph, Input, Population, Projection, load, simulate
+
+CURRENTS = np.random.default_rng(7).integers(-6, 13, (4, 30)) / 8
+
+
+def snntorch(xs, beta, theta, reset):
+    """R = H(mem[t−1] − θ); subtract: β·mem + x − R·θ; zero: β·(1 − R)·mem + x; spike if > θ."""
+    mem, trace = 0.0, []
+    for x in xs:
+        fired = mem > theta
+        mem = (
+            beta * mem + x - fired * theta if reset == "subtract" else beta * (1 - fired) * mem + x
+        )
+        trace.append((mem, mem > theta))
+    return trace
+
+
+def norse(xs, tau, theta, v_leak, v_reset, dt):
+    """v += dt/τ·(x + v_leak − v); spike if v > θ; v = (1 − z)·v + z·v_reset."""
+    v, trace = v_leak, []
+    for x in xs:
+        v += dt / tau * (x + v_leak - v)
+        z = v > theta
+        v = (1 - z) * v + z * v_reset
+        trace.append((v, z))
+    return trace
+
+
+def spikingjelly(xs, tau, theta, v_reset, decay_input):
+    """decay_input: H = V + (x − (V − Vr))/τ, otherwise H = V − (V − Vr)/τ + x; spike if ≥ θ."""
+    v, trace = v_reset, []
+    for x in xs:
+        v = v + (x - (v - v_reset)) / tau if decay_input else v - (v - v_reset) / tau + x
+        fired = v >= theta
+        v = v_reset if fired else v
+        trace.append((v, fired))
+    return trace
+
+
+def sinabs(xs, tau, theta):
+    """v = exp(−1/τ)·v + x; one spike if v ≥ θ, which subtracts θ."""
+    v, trace = 0.0, []
+    for x in xs:
+        v = np.exp(-1 / tau) * v + x
+        fired = v >= theta
+        v -= fired * theta
+        trace.append((v, fired))
+    return trace
+
+
+def run(graph: Graph, offset: float = 0.0):
+    result = simulate(graph, CURRENTS[:, :, None])
+    name = graph.populations[0].name
+    return result.states[name]["v"][:, :, 0] + offset, result.spikes[name][:, :, 0]
+
+
+def nir_of(kind: str, **parameters):
+    return {
+        "input": {"type": "Input", "shape": np.array([1])},
+        "fc": {"type": "Linear", "weight": np.ones((1, 1))},
+        "n": {"type": kind, **{k: np.array([v]) for k, v in parameters.items()}},
+        "output": {"type": "Output", "shape": np.array([1])},
+    }
+
+
+def check(graph, formula, offset=0.0):
+    membranes, spikes = run(graph, offset)
+    for row, xs in enumerate(CURRENTS):
+        expected = formula(xs)
+        assert np.allclose(membranes[row], [v for v, _ in expected], atol=1e-12)
+        assert spikes[row].tolist() == [int(s) for _, s in expected]
+    assert 5 < spikes.sum() < spikes.size - 5
+
+
+@pytest.mark.parametrize("reset", ["subtract", "zero"])
+def test_snntorch(write_nir, reset):
+    path = write_nir(nir_of("LIF", tau=0.004, r=4.0, v_leak=0.0, v_threshold=0.75))
+    graph = load(path, preset="snntorch", dt=1e-3, reset=reset)
+    check(graph, lambda xs: snntorch(xs, 0.75, 0.75, reset))
+
+
+def test_norse(write_nir):
+    lif = {"tau": 0.004, "r": 1.0, "v_leak": 0.125, "v_threshold": 0.25, "v_reset": -0.25}
+    graph = load(write_nir(nir_of("LIF", **lif)), preset="norse", dt=1e-3)
+    check(graph, lambda xs: norse(xs, 0.004, 0.25, 0.125, -0.25, 1e-3), offset=0.125)
+
+
+@pytest.mark.parametrize("decay_input", [True, False])
+def test_spikingjelly(write_nir, decay_input):
+    r = 1.0 if decay_input else 2.0
+    lif = {"tau": 0.002, "r": r, "v_leak": -0.125, "v_threshold": 0.375, "v_reset": -0.125}
+    graph = load(write_nir(nir_of("LIF", **lif)), preset="spikingjelly", dt=1e-3)
+    check(graph, lambda xs: spikingjelly(xs, 2, 0.375, -0.125, decay_input), offset=-0.125)
+
+
+def test_sinabs(write_nir):
+    path = write_nir(nir_of("LIF", tau=5.0, r=1.0, v_leak=0.0, v_threshold=1.0))
+    graph = load(path, preset="sinabs", dt=1.0, spikes="single")
+    check(graph, lambda xs: sinabs(xs, 5.0, 1.0))
+
+
+def test_delays_and_several_projections():
+    relay = {"beta": np.zeros(1), "bias": np.zeros(1), "threshold": np.array(0.5)}
+    first = Population("first", 1, **relay, reset_value=np.zeros(1), reset="value")
+    second = Population("second", 1, **relay, reset_value=np.zeros(1), reset="value")
+    graph = Graph(
+        (Input("in", (1,)),),
+        (second, first),
+        (
+            Projection("in", "first", np.eye(1)),
+            Projection("first", "second", np.eye(1), delay=2),
+            Projection("in", "second", np.eye(1), delay=3),
+        ),
+        Output("second", EVENTS),
+    )
+    pulse = np.array([1, 0, 0, 0, 0, 0])[None, :, None]
+    result = simulate(graph, pulse)
+    assert result.spikes["first"][0, :, 0].tolist() == [1, 0, 0, 0, 0, 0]
+    assert result.spikes["second"][0, :, 0].tolist() == [0, 0, 1, 1, 0, 0]
+    assert result.readout.tolist() == [[2]]
+    assert simulate(graph, pulse, record=False).spikes == {}
+
+
+def test_float32_is_available():
+    path = Population("n", 1, np.array(0.9), np.zeros(1), np.ones(1), np.zeros(1), fires=False)
+    graph = Graph(
+        (Input("in", (1,)),), (path,), (Projection("in", "n", np.eye(1)),), Output("n", "v")
+    )
+    assert simulate(graph, CURRENTS[:, :, None], dtype=np.float32).readout.dtype == np.float32
