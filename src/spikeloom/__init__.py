@@ -10,9 +10,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from spikeloom.boards.catalog import BOARDS, find_board
+    from spikeloom.boards import BOARDS, find_board, synthesise
     from spikeloom.boards.flash import flash
-    from spikeloom.boards.toolchain import synthesise
     from spikeloom.flow import build
     from spikeloom.hls_model import (
         BOOL,
@@ -51,9 +50,8 @@ if TYPE_CHECKING:
     __version__: str
 
 _HOMES = {
-    "boards.catalog": ("BOARDS", "find_board"),
+    "boards": ("BOARDS", "find_board", "synthesise"),
     "boards.flash": ("flash",),
-    "boards.toolchain": ("synthesise",),
     "flow": ("build",),
     "hls_model": (
         "BOOL",

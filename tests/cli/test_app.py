@@ -171,7 +171,7 @@ def test_reader_that_closes_the_pipe():
 
 
 def test_boards_lists_all(spikeloom):
-    from spikeloom.boards.catalog import BOARDS
+    from spikeloom.boards import BOARDS
 
     out = spikeloom("boards").out
     assert [line.split()[0] for line in out.splitlines()[3:] if line.strip()] == list(BOARDS)
@@ -179,10 +179,10 @@ def test_boards_lists_all(spikeloom):
 
 @pytest.mark.parametrize(("found", "code"), [(True, 0), (False, 1)])
 def test_doctor_fails_if_something_needed_is_missing(spikeloom, monkeypatch, found, code):
-    from spikeloom.boards.doctor import Check
+    from spikeloom.boards import Check
 
     check = Check("yosys", found, None, "/usr/bin/yosys", True, "synthesises", "pip install yosys")
-    monkeypatch.setattr("spikeloom.boards.doctor.diagnose", lambda: [check])
+    monkeypatch.setattr("spikeloom.boards.diagnose", lambda: [check])
     outcome = spikeloom("doctor")
     assert outcome.code == code
     assert ("pip install yosys" in outcome.out) is not found

@@ -217,7 +217,7 @@ def flash(folder: Folder, persist: Persist = False) -> None:
 
 def boards() -> None:
     """List the supported boards."""
-    from spikeloom.boards.catalog import BOARDS
+    from spikeloom.boards import BOARDS
     from spikeloom.cli.tables import show_boards
 
     show_boards(BOARDS.values())
@@ -228,7 +228,7 @@ def doctor() -> None:
 
     Exit code 1 if one that it needs is missing.
     """
-    from spikeloom.boards.doctor import diagnose
+    from spikeloom.boards import diagnose
     from spikeloom.cli.tables import show_checks
 
     checks = diagnose()

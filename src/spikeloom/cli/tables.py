@@ -10,8 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from spikeloom.boards.catalog import Board
-    from spikeloom.boards.doctor import Check
+    from spikeloom.boards import Board, Check
 
 __all__ = ["show_boards", "show_checks", "show_report"]
 

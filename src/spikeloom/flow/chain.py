@@ -143,7 +143,7 @@ def build(
     SpikeloomError
         If a stage fails; what was finished before is kept.
     """
-    from spikeloom.boards.catalog import find_board
+    from spikeloom.boards import find_board
 
     find_board(board)
     settings = Settings(checkpoint=Path(checkpoint), board=board, **options)

@@ -28,7 +28,7 @@ def flash_folder(folder: Path, *, persist: bool = False) -> tuple[str, str]:
     ToolError, BoardError
         If the programmer or the board is missing.
     """
-    from spikeloom.boards.catalog import find_board
+    from spikeloom.boards import find_board
     from spikeloom.boards.flash import flash
 
     build = read_json(folder / stages.SYNTH, "synth")

@@ -122,6 +122,7 @@ def quantize(job: Job) -> list[str]:
         samples = read_samples(settings.samples, settings.steps)
     else:
         samples = random_samples(graph.inputs[0].shape, settings.steps)
+        job.note("calibrated on random spikes, which may be far from yours; give --samples")
     bits = settings.weight_bits
     options: dict[str, Any] = {} if bits is None else {"weight_bits": bits}
     quantized = quantize_with_report(
@@ -214,8 +215,7 @@ def cosim(job: Job) -> list[str]:
 
 def synth(job: Job) -> list[str]:
     """``network.npz``, ``design.json`` → ``synth/``: the bitstream, and ``synth/build.json``."""
-    from spikeloom.boards.catalog import find_board
-    from spikeloom.boards.toolchain import synthesise
+    from spikeloom.boards import find_board, synthesise
 
     network = job.network()
     design = job.design(network)
