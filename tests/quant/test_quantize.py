@@ -78,7 +78,7 @@ def assert_equal(graph: Graph, samples: np.ndarray, **options) -> None:
     assert quantized.report.warnings == ()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=1000, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
     reset=st.sampled_from(RESETS),
@@ -99,7 +99,7 @@ def test_on_a_grid_every_spike_and_membrane_is_equal(seed, reset, strict, beta, 
     assert_equal(graph, samples, leak=leak)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), bits=st.integers(1, 6), signed=st.booleans())
 def test_on_a_grid_graded_inputs_are_equal(seed, bits, signed):
     graph, _ = on_grid(seed)

@@ -1,12 +1,22 @@
-"""The float simulator against the frameworks' equations, written out for a single neuron."""
+"""Float graphs and integer networks against the frameworks' equations, written out for a single
+neuron whose numbers lie on a grid."""
 
 import numpy as np
 import pytest
 
+from spikeloom import hls_model
 from spikeloom.hls_model import EVENTS, Output
-from spikeloom.quant import Graph, Input, Population, Projection, load, simulate
+from spikeloom.quant import (
+    Graph,
+    Input,
+    Population,
+    Projection,
+    load,
+    quantize_with_report,
+    simulate,
+)
 
-CURRENTS = np.random.default_rng(7).integers(-6, 13, (4, 30)) / 8
+CURRENTS = np.random.default_rng(7).integers(-6, 13, (20, 8)) / 8
 
 
 def snntorch(xs, beta, theta, reset):
@@ -54,12 +64,6 @@ def sinabs(xs, tau, theta):
     return trace
 
 
-def run(graph: Graph, offset: float = 0.0):
-    result = simulate(graph, CURRENTS[:, :, None])
-    name = graph.populations[0].name
-    return result.states[name]["v"][:, :, 0] + offset, result.spikes[name][:, :, 0]
-
-
 def nir_of(kind: str, **parameters):
     return {
         "input": {"type": "Input", "shape": np.array([1])},
@@ -70,12 +74,23 @@ def nir_of(kind: str, **parameters):
 
 
 def check(graph, formula, offset=0.0):
-    membranes, spikes = run(graph, offset)
-    for row, xs in enumerate(CURRENTS):
-        expected = formula(xs)
-        assert np.allclose(membranes[row], [v for v, _ in expected], atol=1e-12)
-        assert spikes[row].tolist() == [int(s) for _, s in expected]
-    assert 5 < spikes.sum() < spikes.size - 5
+    """Float within rounding, integers exactly, in every spike and membrane."""
+    expected = [formula(xs) for xs in CURRENTS]
+    spikes = np.array([[int(s) for _, s in row] for row in expected])
+    membranes = np.array([[v for v, _ in row] for row in expected])
+    samples, name = CURRENTS[:, :, None], graph.populations[0].name
+    floats = simulate(graph, samples)
+    assert (floats.spikes[name][:, :, 0] == spikes).all()
+    assert np.allclose(floats.states[name]["v"][:, :, 0] + offset, membranes, atol=1e-12)
+    quantized = quantize_with_report(
+        graph, calibration=samples, weight_bits=4, fraction_bits=2 * CURRENTS.shape[1]
+    )
+    integers = hls_model.simulate(quantized.network, samples)
+    assert (integers.spikes[name][:, :, 0] == spikes).all()
+    restored = integers.states[name]["v"] * quantized.scales[name]
+    assert np.abs(restored[:, :, 0] + offset - membranes).max() < 1e-12
+    assert quantized.report.warnings == ()
+    assert 10 < spikes.sum() < spikes.size - 10
 
 
 @pytest.mark.parametrize("reset", ["subtract", "zero"])
@@ -100,9 +115,10 @@ def test_spikingjelly(write_nir, decay_input):
 
 
 def test_sinabs(write_nir):
-    path = write_nir(nir_of("LIF", tau=5.0, r=1.0, v_leak=0.0, v_threshold=1.0))
+    tau = 1 / np.log(2)
+    path = write_nir(nir_of("LIF", tau=tau, r=1.0, v_leak=0.0, v_threshold=1.0))
     graph = load(path, preset="sinabs", dt=1.0, spikes="single")
-    check(graph, lambda xs: sinabs(xs, 5.0, 1.0))
+    check(graph, lambda xs: sinabs(xs, tau, 1.0))
 
 
 def test_delays_and_several_projections():
