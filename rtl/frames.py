@@ -121,7 +121,8 @@ class _Buffer(Component):
     A block RAM needs no logic around it then: what it shows when both ports meet at one address
     differs from family to family and would have to be made good.
 
-    Latency: ``fresh`` 2 cycles after ``address`` changed, if nothing is written meanwhile.
+    Latency: ``fresh`` 3 cycles after ``step``, later if bytes are written: the block RAM's output,
+    which is slow, goes through a register.
 
     Members
     -------
@@ -162,14 +163,19 @@ class _Buffer(Component):
             write.data.eq(self.byte),
             read.addr.eq(self.address),
         ]
-        shown = Signal(8, reset_less=True)
-        m.d.comb += self.data.eq(shown)
+        shown    = Signal(8, reset_less=True)
+        output   = Signal(8, reset_less=True)
+        is_shown = Signal()
+        m.d.comb += self.data.eq(output)
+        m.d.sync += output.eq(shown)
         with m.If(~self.write):
             m.d.sync += shown.eq(read.data)
         with m.If(self.step):
-            m.d.sync += self.fresh.eq(0)
-        with m.Elif(self.there & ~self.write):
-            m.d.sync += self.fresh.eq(1)
+            m.d.sync += [is_shown.eq(0), self.fresh.eq(0)]
+        with m.Else():
+            m.d.sync += self.fresh.eq(is_shown)
+            with m.If(self.there & ~self.write):
+                m.d.sync += is_shown.eq(1)
         return m
 
 
@@ -180,8 +186,8 @@ class FrameReader(Component):
     ``release``: the sender keeps the sum of its unreleased frames, as sent, within ``window``
     bytes and no frame is lost. Behind the buffer, in the same memory, lies one constant frame.
 
-    Latency: 5 cycles from the delimiter to the first byte. Throughput: one byte per cycle from
-    the line; one byte per two cycles at ``o``.
+    Latency: 7 cycles from the delimiter to the first byte. Throughput: one byte per cycle from
+    the line; one byte per three cycles at ``o``.
 
     Parameters
     ----------
@@ -330,7 +336,7 @@ class FrameWriter(Component):
     A zero byte's place in the buffer takes the COBS code of the run that follows it, so that one
     write per byte is enough. The line sees only whole frames.
 
-    Latency: 8 cycles from ``end`` to the first byte. Throughput: one byte per cycle, and 6 cycles
+    Latency: 10 cycles from ``end`` to the first byte. Throughput: one byte per cycle, and 7 cycles
     for the end of a frame.
 
     Parameters
@@ -371,11 +377,14 @@ class FrameWriter(Component):
 
         # 8 bytes stay free: 2 that are on their way, 4 for the end of a frame, a code and a gap.
         m.d.sync += tight.eq(Cat(sent - tail)[3:bits] == 0)
-        byte    = Signal(8)
-        put     = Signal()                 # `byte` belongs to the payload
+        byte    = Signal(8, reset_less=True)
+        put     = Signal()                 # `byte` is the next of the payload
         advance = Signal()
         m.d.comb += [
-            buffer.target.eq(tail), buffer.byte.eq(byte), buffer.write.eq(put), advance.eq(put),
+            buffer.target.eq(tail),
+            buffer.byte.eq(byte),
+            buffer.write.eq(put),
+            advance.eq(put),
         ]
         with m.If(put & (byte == 0)):
             m.d.comb += [buffer.target.eq(code), buffer.byte.eq(tail - code)]
@@ -383,27 +392,33 @@ class FrameWriter(Component):
         with m.If(advance):
             m.d.sync += tail.eq(tail + 1)
 
-        m.d.comb += [byte.eq(self.i.payload.data), crc.data.eq(byte)]
+        m.d.comb += crc.data.eq(byte)
+        m.d.sync += [byte.eq(self.i.payload.data), put.eq(0)]
         with m.FSM():
             with m.State("DATA"):
-                m.d.comb += self.i.ready.eq(~tight)
+                m.d.comb += [self.i.ready.eq(~tight), crc.valid.eq(put)]
                 with m.If(self.i.valid & self.i.ready):
-                    m.d.comb += [put.eq(~self.i.payload.end), crc.valid.eq(put)]
+                    m.d.sync += put.eq(~self.i.payload.end)
                     with m.If(self.i.payload.end):
                         m.next = "HIGH"
             with m.State("HIGH"):
-                m.d.comb += [byte.eq(crc.crc[8:]), put.eq(1)]
+                m.d.sync += [byte.eq(crc.crc[8:]), put.eq(1)]
                 m.next = "LOW"
             with m.State("LOW"):
-                m.d.comb += [byte.eq(crc.crc[:8]), put.eq(1)]
+                m.d.sync += [byte.eq(crc.crc[:8]), put.eq(1)]
+                m.next = "LAST"
+            with m.State("LAST"):
                 m.next = "CODE"
             with m.State("CODE"):
                 m.d.comb += [
-                    buffer.target.eq(code), buffer.byte.eq(tail - code), buffer.write.eq(1),
+                    buffer.target.eq(code),
+                    buffer.byte.eq(tail - code),
+                    buffer.write.eq(1),
                 ]
+                m.d.sync += byte.eq(0)
                 m.next = "DELIMITER"
             with m.State("DELIMITER"):
-                m.d.comb += [byte.eq(0), buffer.write.eq(1), advance.eq(1)]
+                m.d.comb += [buffer.write.eq(1), advance.eq(1)]
                 m.next = "OPEN"
             with m.State("OPEN"):
                 m.d.comb += [advance.eq(1), crc.start.eq(1)]

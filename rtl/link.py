@@ -21,7 +21,7 @@ class _Counters(Component):
     """Four counters of 32 bits in a memory of bytes.
 
     One byte after the other gets what is due to it: the strobes of the last round, or the carry
-    from the byte below. A round takes 32 cycles. When the counters are read, each byte stays until
+    from the byte below. A round takes 48 cycles. When the counters are read, each byte stays until
     it has been taken; strobes must not come meanwhile.
 
     Members
@@ -46,34 +46,35 @@ class _Counters(Component):
         new   = cells.write_port()
         place = Signal(4)
         byte  = Signal(8, reset_less=True)
-        carry = Signal()
-        has_read = Signal()                # `byte` is what lies at `place`
-        giving   = Signal()
-
-        dues = Array(Signal(bits, name=f"due_{index}") for index, bits in enumerate((6, 6, 6, 3)))
-        due  = Mux(place[:2] == 0, dues[place[2:]], carry)
-        total = Signal(9)
+        total = Signal(9, reset_less=True)
+        dues  = Array(Signal(bits, name=f"due_{index}") for index, bits in enumerate((6, 6, 6, 3)))
+        giving = Signal()
         m.d.comb += [
-            total.eq(byte + due),
             old.addr.eq(place),
             new.addr.eq(place),
             new.data.eq(total),
-            new.en.eq(has_read),
-            self.o.valid.eq(has_read & giving),
             self.o.payload.data.eq(total),
             self.o.payload.last.eq(place == 15),
         ]
-        for index, count in enumerate(dues):
-            m.d.sync += count.eq(count + self.strobe[index])
-        with m.If(~has_read):
-            m.d.sync += [byte.eq(old.data), has_read.eq(1)]
-        with m.Elif(~giving | self.o.ready):
-            m.d.sync += [has_read.eq(0), carry.eq(total[8]), place.eq(place + 1)]
-            with m.If(place == 15):
-                m.d.sync += giving.eq(self.read & ~giving)
-            for index, count in enumerate(dues):
-                with m.If(place == 4 * index):
-                    m.d.sync += count.eq(self.strobe[index])
+        for due, strobe in zip(dues, self.strobe, strict=True):
+            m.d.sync += due.eq(due + strobe)
+        with m.FSM():
+            with m.State("READ"):
+                m.d.sync += byte.eq(old.data)
+                m.next = "ADD"
+            with m.State("ADD"):
+                m.d.sync += total.eq(byte + Mux(place[:2] == 0, dues[place[2:]], total[8]))
+                for index, (due, strobe) in enumerate(zip(dues, self.strobe, strict=True)):
+                    with m.If(place == 4 * index):
+                        m.d.sync += due.eq(strobe)
+                m.next = "WRITE"
+            with m.State("WRITE"):
+                m.d.comb += [self.o.valid.eq(giving), new.en.eq(1)]
+                with m.If(~giving | self.o.ready):
+                    m.d.sync += place.eq(place + 1)
+                    with m.If(place == 15):
+                        m.d.sync += giving.eq(self.read & ~giving)
+                    m.next = "READ"
         return m
 
 
