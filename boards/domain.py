@@ -34,7 +34,8 @@ class Settle(wiring.Component):
     Parameters
     ----------
     cycles : int
-        How long ``locked`` must have been 1 before ``ready`` becomes 1.
+        How long ``locked`` must have been 1 before ``ready`` becomes 1, at least 1; rounded up to
+        a power of two.
 
     Members
     -------
@@ -43,8 +44,8 @@ class Settle(wiring.Component):
     ready : out
     """
 
-    locked: In(1)  # type: ignore[valid-type]
-    ready: Out(1)  # type: ignore[valid-type]
+    locked: In(1)
+    ready: Out(1)
 
     def __init__(self, cycles: int):
         self._cycles = cycles
@@ -54,18 +55,18 @@ class Settle(wiring.Component):
         m = Module()
         locked = Signal()
         m.submodules.sync = FFSynchronizer(self.locked, locked)
-        timer = Signal(range(self._cycles + 1))
+        # Its top bit ends the count: a comparator would be the slowest path of an UltraPlus.
+        timer = Signal((self._cycles - 1).bit_length() + 1)
         with m.If(~locked):
-            m.d.sync += timer.eq(0), self.ready.eq(0)
-        with m.Elif(timer == self._cycles):
-            m.d.sync += self.ready.eq(1)
-        with m.Else():
+            m.d.sync += timer.eq(0)
+        with m.Elif(~self.ready):
             m.d.sync += timer.eq(timer + 1)
+        m.d.comb += self.ready.eq(timer[-1])
         return m
 
 
 class ClockGenerator(Elaboratable):
-    """Drives the clock and reset of ``sync``, which starts 15 µs after the PLL has locked.
+    """Drives the clock and reset of ``sync``, which starts 15 to 30 µs after the PLL has locked.
 
     iCE40 and Gowin: the domain is reset until then, and again whenever the PLL loses lock.
 

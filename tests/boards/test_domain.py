@@ -62,13 +62,14 @@ def test_ecp5_starts_by_its_clock_and_the_others_by_reset() -> None:
 
 
 def test_nothing_is_ready_before_the_lock_has_held() -> None:
-    settle = Settle(cycles=10)
+    settle = Settle(cycles=13)  # 16, after two for the synchronizer
     sim = Simulator(settle)
     sim.add_clock(1e-6)
 
     async def bench(ctx: Any) -> None:
-        for locked, cycles, ready in ((0, 30, 0), (1, 12, 0), (0, 3, 0), (1, 12, 0), (1, 2, 1),
-                                      (1, 30, 1), (0, 3, 0)):
+        for locked, cycles, ready in (
+            (0, 40, 0), (1, 17, 0), (0, 3, 0), (1, 17, 0), (1, 1, 1), (1, 40, 1), (0, 3, 0),
+        ):
             ctx.set(settle.locked, locked)
             await ctx.tick().repeat(cycles)
             assert ctx.get(settle.ready) == ready, (locked, cycles)
