@@ -24,7 +24,7 @@ class Display(Listener):
             TextColumn("{task.description:<10}"),
             TimeElapsedColumn(),
             BarColumn(bar_width=24),
-            TextColumn("[dim]{task.fields[text]}"),
+            TextColumn("{task.fields[text]}", style="dim", markup=False),
             console=self._console,
             transient=True,
             disable=not self._console.is_terminal,
