@@ -160,12 +160,13 @@ class _Executor(Component):
             m.d.comb += frame.ready.eq(1)
             m.d.sync += tag.eq(frame.payload.data)
             with m.If(frame.valid):
-                with m.If(fault == 0):
-                    with m.If(command == Command.WRITE):
-                        with m.If(frame.payload.data != expected):
-                            m.d.sync += fault.eq(Fault.SEQUENCE)
-                    with m.Elif(~frame.payload.last):
-                        m.d.sync += fault.eq(Fault.LENGTH)
+                writes = command == Command.WRITE
+                with m.If(writes & (frame.payload.data != expected)):
+                    m.d.sync += fault.eq(Fault.SEQUENCE)
+                with m.If(~writes & ~frame.payload.last):
+                    m.d.sync += fault.eq(Fault.LENGTH)
+                with m.If(fault != 0):
+                    m.d.sync += fault.eq(fault)
                 m.next = "BODY"
                 with m.If(frame.payload.last):
                     m.next = "JUDGE"
@@ -227,9 +228,8 @@ class _Executor(Component):
             with m.State(name):
                 m.d.comb += source.ready.eq(self.answer.ready)
                 m.d.comb += self.read.eq(name == "COUNTERS")
-                with self._chunk(m, source.payload.data, source.valid):
-                    with m.If(source.payload.last):
-                        m.next = "END"
+                with self._chunk(m, source.payload.data, source.valid), m.If(source.payload.last):
+                    m.next = "END"
         with m.State("FAULT"), self._chunk(m, fault):
             m.next = "END"
         with m.State("END"):

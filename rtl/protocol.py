@@ -224,7 +224,7 @@ class Description:
             raise BoardError(f"the device is no Spikeloom board: it calls itself {body[:4]!r}")
         if body[4:5] != bytes([VERSION]):
             raise BoardError(
-                f"the board speaks version {body[4:5].hex()} of the link, this host version {VERSION}; "
+                f"the board speaks version {body[4:5].hex()} of the link, not {VERSION:02x}; "
                 "rebuild the bitstream"
             )
         head, name = body[:_DESCRIPTION.size], body[_DESCRIPTION.size:]

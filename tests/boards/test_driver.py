@@ -285,7 +285,7 @@ def test_a_board_with_another_network_names_both():
     ("body", "message"),
     [
         (b"ELSE" + bytes(60), "no Spikeloom board"),
-        (b"SPKL\x09" + bytes(60), "version 09 of the link, this host version 1"),
+        (b"SPKL\x09" + bytes(60), "version 09 of the link, not 01"),
         (b"SPKL\x01", "makes no sense"),
     ],
 )
