@@ -40,6 +40,8 @@ class Device:
         How reports call it.
     family : {"ice40", "ecp5", "gowin"}
         Chooses synthesis, place and route, packer and PLL.
+    timing : str
+        Whose delays the pipelines are cut for: a name in :data:`spikeloom.rtl.families.FAMILIES`.
     part : str
         The manufacturer's ordering name.
     lut4, ff, dsp : int
@@ -59,6 +61,7 @@ class Device:
 
     name: str
     family: Family
+    timing: str
     part: str
     lut4: int
     ff: int
@@ -90,6 +93,7 @@ def _ecp5(size: str, lut4: int, bram: int, dsp: int) -> Device:
     return Device(
         name=f"ECP5-{size}F",
         family="ecp5",
+        timing="ecp5",
         part=f"LFE5U-{size}F-6BG381C",
         lut4=lut4,
         ff=lut4,
@@ -107,6 +111,7 @@ DEVICES = MappingProxyType({device.name: device for device in (
     Device(
         name="iCE40UP5K",
         family="ice40",
+        timing="ice40up",
         part="iCE40UP5K-SG48",
         lut4=5280,
         ff=5280,
@@ -121,6 +126,7 @@ DEVICES = MappingProxyType({device.name: device for device in (
     Device(
         name="iCE40HX8K",
         family="ice40",
+        timing="ice40hx",
         part="iCE40HX8K-CT256",
         lut4=7680,
         ff=7680,
@@ -137,6 +143,7 @@ DEVICES = MappingProxyType({device.name: device for device in (
     Device(
         name="GW1NR-9",
         family="gowin",
+        timing="gowin",
         part="GW1NR-LV9QN88PC6/I5",
         lut4=8640,
         ff=6480,

@@ -1,0 +1,101 @@
+"""Estimates what a core needs before anything is synthesised: look-up tables, blocks, cycles."""
+
+from dataclasses import dataclass
+from math import ceil
+
+from spikeloom.rtl.events import EventLayout, shape_of
+from spikeloom.rtl.families import Family
+from spikeloom.rtl.plan import CorePlan
+
+__all__ = ["Estimate", "estimate", "step_cycles"]
+
+_FIXED_LUTS = 160
+"""Sequencer, emitter and queues of a core, apart from what grows with its knobs."""
+
+_ACTIVITY = 0.1
+"""Part of the sources assumed to send an event in a step, when no samples say more."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Resources of one core.
+
+    Attributes
+    ----------
+    luts : 4-input look-up tables, adders included
+    blocks : block RAMs
+    """
+
+    luts: int
+    blocks: int
+
+
+def estimate(plan: CorePlan) -> Estimate:
+    """Resources of ``plan`` on its family."""
+    return Estimate(_luts(plan), _blocks(plan))
+
+
+def step_cycles(plan: CorePlan, events: float | None = None) -> float:
+    """Cycles that one step takes this core when it is never kept waiting.
+
+    Parameters
+    ----------
+    events : arriving per step; by default a tenth of the sources
+    """
+    arriving = _ACTIVITY * plan.source_count if events is None else events
+    return max(arriving * plan.slots + plan.issue_cycles, plan.sweep_interval)
+
+
+def _luts(plan: CorePlan) -> int:
+    sums = sum(shape_of(plan.accumulator_range(port)).width for port in plan.ports)
+    accumulate = plan.lanes * sums
+    if plan.slots > 1:
+        accumulate += plan.lanes * sums * plan.slots // 2
+    if plan.is_graded:
+        value = shape_of(plan.source_range).width
+        accumulate += plan.lanes * len(plan.ports) * plan.weight_bits * value
+    choose = plan.units * sums * (plan.lanes // plan.units - 1) // 2
+    dataflow = plan.network.dataflow(plan.population)
+    neuron = plan.units * sum(_node_luts(node, plan.family) for node in dataflow.nodes)
+    return _FIXED_LUTS + accumulate + choose + neuron
+
+
+def _node_luts(node, family: Family) -> int:
+    width = shape_of(node.range).width
+    match node.op:
+        case "input" | "constant" | "shift_left" | "wrap":
+            return 0
+        case "shift_right":
+            return 0 if node.attrs["rounding"] == "floor" else width
+        case "mul" if family.multiplier is not None:
+            return 0
+        case "mul":
+            return width * min(shape_of(o.range).width for o in node.operands)
+        case "ge" | "eq":
+            return max(shape_of(o.range).width for o in node.operands)
+        case "minimum" | "maximum":
+            return 2 * width
+        case "lookup":
+            return width * max(1, len(node.attrs["table"]) // 16)
+    return width
+
+
+def _blocks(plan: CorePlan) -> int:
+    weights = plan.bank_lanes * len(plan.ports) * plan.weight_bits
+    blocks = plan.banks * blocks_for(plan.family, plan.rows, weights)
+    if plan.family.has_lut_ram:
+        return blocks
+    states = plan.network.population(plan.population).neuron.states().values()
+    dataflow = plan.network.dataflow(plan.population)
+    each = [shape_of(n.range).width for name, n in dataflow.inputs.items()
+            if name.startswith(("p.", "bias."))]
+    for bits in (sum(shape_of(r).width for r in states), sum(each)):
+        if bits and plan.sweep > 1:
+            blocks += blocks_for(plan.family, plan.sweep, bits * plan.units)
+    entry = EventLayout(plan.size, plan.event_range)["value"].width * plan.units + plan.units + 8
+    return blocks + blocks_for(plan.family, plan.queue_depth, entry) + 1
+
+
+def blocks_for(family: Family, words: int, bits: int) -> int:
+    """Fewest block RAMs that hold ``words`` words of ``bits`` bits."""
+    return min(ceil(words / w) * ceil(bits / b) for w, b in family.block_shapes)
