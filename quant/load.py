@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -56,6 +57,11 @@ def load(
         layers = snntorch_checkpoint.layers_of(source)
         semantics = _snntorch(preset, options)
         return snntorch_checkpoint.to_graph(layers, type(source).__name__, semantics, output)
+    if not isinstance(source, str | os.PathLike):
+        raise CheckpointError(
+            f"a checkpoint must be a path or a module of Linear and Leaky layers, not a "
+            f"{type(source).__name__}; save it first"
+        )
     path = Path(source)
     if _is_hdf5(path):
         semantics = _nir_semantics(path, preset, options)

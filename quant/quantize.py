@@ -60,7 +60,7 @@ def quantize_with_report(
     leak: Leak = "auto",
     fraction_bits: int | None = None,
     input_bits: int = 8,
-    margin: float = 2.0,
+    margin: float = 1.25,
 ) -> Quantized:
     """Quantize a float graph.
 
@@ -98,6 +98,7 @@ def quantize_with_report(
         If samples do not fit the graph.
     """
     _require_options(fraction_bits, input_bits, margin)
+    _require_projections(graph, weight_bits)
     statistics = calibrate(graph, calibration, steps)
     inputs = {
         i.name: quantize_input(i, statistics.inputs[i.name], input_bits) for i in graph.inputs
@@ -130,6 +131,15 @@ def quantize_with_report(
         tuple(messages),
     )
     return Quantized(network, report, {part.name: part.resolution for part in parts})
+
+
+def _require_projections(graph: Graph, weight_bits: int | Mapping[str, int]) -> None:
+    names = [p.name for p in graph.projections]
+    unknown = [] if isinstance(weight_bits, int) else [n for n in weight_bits if n not in names]
+    if unknown:
+        raise SemanticsError(
+            f"weight_bits must name projections, which are {names}, not {unknown[0]!r}"
+        )
 
 
 def _require_options(fraction_bits: int | None, input_bits: int, margin: float) -> None:

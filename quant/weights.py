@@ -15,7 +15,7 @@ Array = npt.NDArray[np.float64]
 _CLIP_RATIOS = np.linspace(0.3, 1.0, 71)
 """Fractions of a row's largest weight that are tried as the largest integer."""
 
-_ON_GRID = 1e-5
+_ON_GRID = 3e-5
 """Steps by which a weight may miss its integer and still count as lying on it: float32 rounding."""
 
 

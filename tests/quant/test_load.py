@@ -211,6 +211,11 @@ def test_a_foreign_hdf5_file_is_refused(tmp_path):
         load(path, **LOAD)
 
 
+def test_what_is_no_checkpoint_is_refused():
+    with pytest.raises(CheckpointError, match=r"must be a path or a module .*, not a list"):
+        load([1, 2], **LOAD)
+
+
 def test_links_out_of_the_file_are_refused(write_nir, lif_chain, tmp_path):
     import h5py
 

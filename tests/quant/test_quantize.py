@@ -215,6 +215,7 @@ def test_samples_of_any_kind_set_the_input():
     ("options", "message"),
     [
         ({"weight_bits": 1}, r"weight_bits of in→hidden must lie in \[2, 8\], not 1"),
+        ({"weight_bits": {"in": 4}}, r"must name projections, which are .*, not 'in'"),
         ({"weight_bits": 9}, r"must lie in \[2, 8\], not 9"),
         ({"fraction_bits": -1}, r"fraction_bits must lie in \[0, 24\], not -1"),
         ({"input_bits": 0}, "input_bits must lie"),

@@ -10,7 +10,7 @@ def block(weights: np.ndarray, bits: int) -> Block:
     return Block(weights, 2 ** (bits - 1) - 1, np.ones(weights.shape[1]))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
     bits=st.integers(2, 8),
