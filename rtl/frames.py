@@ -342,7 +342,7 @@ class FrameWriter(Component):
     Parameters
     ----------
     depth : int
-        Bytes of the buffer: a power of two, at least 256.
+        Bytes of the buffer: a power of two, at least 512.
 
     Members
     -------
@@ -355,8 +355,8 @@ class FrameWriter(Component):
     """
 
     def __init__(self, depth: int = 512):
-        if depth < 256 or depth & (depth - 1):
-            raise ValueError(f"depth must be a power of two of at least 256, not {depth!r}")
+        if depth < 512 or depth & (depth - 1):
+            raise ValueError(f"depth must be a power of two of at least 512, not {depth!r}")
         self.depth = depth
         super().__init__({
             "i":    In(stream.Signature(ChunkLayout())),
@@ -373,10 +373,14 @@ class FrameWriter(Component):
         tail  = Signal(bits, init=1)       # where the next byte goes
         sent  = Signal(bits)               # next byte for the line
         whole = Signal(bits)               # behind the last complete frame
-        tight = Signal()
 
-        # 8 bytes stay free: 2 that are on their way, 4 for the end of a frame, a code and a gap.
-        m.d.sync += tight.eq(Cat(sent - tail)[3:bits] == 0)
+        # A frame takes at most 131 bytes: the rest of its page of 128 bytes, the next, and 3 of the
+        # one after. It is begun when the line reads this very page or has left those two.
+        page_of = exact_log2(MAX_PAYLOAD)
+        ahead   = Signal(bits - page_of)
+        m.d.comb += ahead.eq(sent[page_of:] - tail[page_of:])
+        has_room = (ahead == 0) | (ahead >= 3)
+
         byte    = Signal(8, reset_less=True)
         put     = Signal()                 # `byte` is the next of the payload
         advance = Signal()
@@ -396,7 +400,7 @@ class FrameWriter(Component):
         m.d.sync += [byte.eq(self.i.payload.data), put.eq(0)]
         with m.FSM():
             with m.State("DATA"):
-                m.d.comb += [self.i.ready.eq(~tight), crc.valid.eq(put)]
+                m.d.comb += [self.i.ready.eq(1), crc.valid.eq(put)]
                 with m.If(self.i.valid & self.i.ready):
                     m.d.sync += put.eq(~self.i.payload.end)
                     with m.If(self.i.payload.end):
@@ -423,6 +427,8 @@ class FrameWriter(Component):
             with m.State("OPEN"):
                 m.d.comb += [advance.eq(1), crc.start.eq(1)]
                 m.d.sync += [code.eq(tail), whole.eq(tail)]
+                m.next = "ROOM"
+            with m.State("ROOM"), m.If(has_room):
                 m.next = "DATA"
 
         m.d.comb += [

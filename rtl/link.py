@@ -13,7 +13,7 @@ from spikeloom.rtl.uart import Receiver, Transmitter
 
 __all__ = ["Endpoint", "Link"]
 
-_MAX_SAMPLES = 63
+_MAX_SAMPLES = 15
 """Samples that may be in the network at once; the link writes no more ends of samples then."""
 
 

@@ -23,7 +23,7 @@ FRAMES = st.lists(st.tuples(st.integers(0, 255), st.integers(0, 255), BODIES), m
 
 def write(frames, gaps, seed):
     """What a FrameWriter makes of frames; ``gaps``: how often each side is not ready."""
-    dut = FrameWriter(256)
+    dut = FrameWriter()
     generator = random.Random(seed)
     sent = bytearray()
 
@@ -189,7 +189,7 @@ def test_silence(line, faults):
 def test_wrong_windows(window):
     with pytest.raises(ValueError, match=f"power of two of at least 256, not {window}"):
         FrameReader(window, b"1", 10)
-    with pytest.raises(ValueError, match=f"power of two of at least 256, not {window}"):
+    with pytest.raises(ValueError, match=f"power of two of at least 512, not {window}"):
         FrameWriter(window)
 
 
