@@ -10,7 +10,7 @@ from spikeloom.hls_model.network import (
     Projection,
 )
 from spikeloom.hls_model.neuron import Neuron, State
-from spikeloom.hls_model.neurons import LIF, Integrator, NoLeak, ScaleLeak, ShiftLeak
+from spikeloom.hls_model.neurons import LIF, FineInput, Integrator, NoLeak, ScaleLeak, ShiftLeak
 from spikeloom.hls_model.ranges import BOOL, Range
 from spikeloom.hls_model.reference import Result, simulate
 from spikeloom.hls_model.values import (
@@ -30,6 +30,7 @@ __all__ = [
     "CONTRACT",
     "EVENTS",
     "LIF",
+    "FineInput",
     "Input",
     "Integrator",
     "Network",

@@ -23,6 +23,9 @@ __all__ = ["CONTRACT", "EVENTS", "Input", "Network", "Output", "Population", "Pr
 CONTRACT = 1
 """Version of the arithmetic contract (``docs/arithmetic.md``) that networks follow."""
 
+_ROUNDS = 16
+"""Rounds in which the event ranges of recurrent loops must settle."""
+
 EVENTS = "events"
 """The source of an :class:`Output` that delivers spikes rather than a state word."""
 
@@ -174,8 +177,7 @@ class Network:
                 f"the output of {output.name!r} must be {EVENTS!r} or one of its states "
                 f"{sorted(output.neuron.states())}, not {self.output.source!r}"
             )
-        for population in self.populations:
-            self.dataflow(population.name)
+        self._trace_all()
 
     def _check_projection(self, projection: Projection) -> None:
         source, target = self.node(projection.source), self.population(projection.target)
@@ -238,36 +240,64 @@ class Network:
     def _dataflows(self) -> dict[str, Dataflow]:
         return {}
 
+    @cached_property
+    def _event_ranges(self) -> dict[str, Range]:
+        return {i.name: i.range | BOOL for i in self.inputs} | {
+            p.name: BOOL for p in self.populations
+        }
+
+    def _trace_all(self) -> None:
+        """Trace every population until the ranges of all events hold what they cause.
+
+        Without loops of graded events one round shows that; loops may take a few.
+        """
+        for _ in range(_ROUNDS):
+            before = dict(self._event_ranges)
+            for population in self.populations:
+                dataflow = self._trace(population)
+                self._dataflows[population.name] = dataflow
+                self._event_ranges[population.name] |= dataflow.outputs["event"].range
+            if self._event_ranges == before:
+                return
+        growing = next(n for n, r in self._event_ranges.items() if r != before[n])
+        raise NetworkError(
+            f"events of {growing!r} grow without end in its recurrent loop; saturate the event in "
+            "the neuron's step"
+        )
+
+    def _trace(self, population: Population) -> Dataflow:
+        return trace(
+            population.neuron,
+            {
+                port: self.accumulator_range(population.name, port)
+                for port in population.neuron.ports
+            },
+            {n: Range.of(v) for n, v in population.parameters.items()},
+            {port: Range.of(v) for port, v in population.bias.items()},
+        )
+
     def dataflow(self, name: str) -> Dataflow:
         """The traced step of a population, with the ranges that its inputs and parameters have."""
-        if name not in self._dataflows:
-            population = self.population(name)
-            self._dataflows[name] = trace(
-                population.neuron,
-                {port: self.accumulator_range(name, port) for port in population.neuron.ports},
-                {n: Range.of(v) for n, v in population.parameters.items()},
-                {port: Range.of(v) for port, v in population.bias.items()},
-            )
-        return self._dataflows[name]
+        return self._dataflows[self.population(name).name]
 
     def event_range(self, name: str) -> Range:
         """Values that events of an input or population carry, and 0 and 1 in any case."""
-        node = self.node(name)
-        if isinstance(node, Input):
-            return node.range | BOOL
-        return self.dataflow(name).outputs["event"].range | BOOL
+        return self._event_ranges[self.node(name).name]
 
     def accumulator_range(self, name: str, port: str = "x") -> Range:
         """What the weighted sum of a port can reach while a step's events arrive in any order.
 
         Each address sends at most one event per step.
         """
-        lo = np.zeros(self.population(name).size, dtype=np.int64)
+        # Python integers: nothing overflows, whatever ranges a user declares.
+        lo = np.zeros(self.population(name).size, dtype=object)
         hi = lo.copy()
         for projection in self.into(name, port):
             events = self.event_range(projection.source)
-            positive = np.maximum(projection.weights, 0).sum(axis=1, dtype=np.int64)
-            negative = np.minimum(projection.weights, 0).sum(axis=1, dtype=np.int64)
+            weights = projection.weights
+            exact = object if weights.dtype == np.int64 else np.int64
+            positive = np.maximum(weights, 0).sum(axis=1, dtype=exact).astype(object)
+            negative = np.minimum(weights, 0).sum(axis=1, dtype=exact).astype(object)
             hi += positive * events.hi + negative * events.lo
             lo += negative * events.hi + positive * events.lo
         return Range(int(lo.min()), int(hi.max()))

@@ -8,9 +8,9 @@ from typing import Any, Literal
 from spikeloom.hls_model.neuron import Neuron, Setting, State
 from spikeloom.hls_model.operators import Rounding
 from spikeloom.hls_model.ranges import Range
-from spikeloom.hls_model.values import Value, saturate, select, shift_right
+from spikeloom.hls_model.values import Value, saturate, select, shift_left, shift_right
 
-__all__ = ["LIF", "Integrator", "Leak", "NoLeak", "ScaleLeak", "ShiftLeak"]
+__all__ = ["LIF", "FineInput", "Integrator", "Leak", "NoLeak", "ScaleLeak", "ShiftLeak"]
 
 
 @dataclass(frozen=True)
@@ -150,6 +150,35 @@ class Integrator(Neuron):
     def states(self) -> dict[str, Range]:
         return {"v": self.v}
 
+    def events(self) -> Range:
+        return Range(0, 0)
+
     def step(self, state: Any, x: Any, p: Any) -> tuple[State, int]:
         v = self.leak.apply(state.v, p) + x
         return State(v=saturate(v, self.v)), 0
+
+
+@dataclass(frozen=True)
+class FineInput(Neuron):
+    """Feeds ``neuron`` with x·2**bits + offset instead of x.
+
+    The membrane, and with it the threshold and the offset (the bias), then has ``bits`` binary
+    places below the step of the n-bit weights: leaks, which round once a step, lose little. The
+    shift is wiring; a membrane is ``bits`` wider.
+    """
+
+    neuron: Neuron
+    bits: int
+
+    @property
+    def parameters(self) -> tuple[str, ...]:  # type: ignore[override]
+        return ("offset", *self.neuron.parameters)
+
+    def states(self) -> dict[str, Range]:
+        return dict(self.neuron.states())
+
+    def events(self) -> Range:
+        return self.neuron.events()
+
+    def step(self, state: Any, x: Any, p: Any) -> tuple[State, Value | int]:
+        return self.neuron.step(state, shift_left(x, self.bits) + p.offset, p)

@@ -33,5 +33,5 @@ class NumpyBackend:
         return np.asarray(value, dtype=self.dtype)
 
     def apply(self, name: str, operands: tuple[Array, ...], attrs: dict[str, Any]) -> Array:
-        result = OPERATORS[name].numpy(*operands, **attrs)
+        result: Array = OPERATORS[name].numpy(*operands, **attrs)
         return result.astype(self.dtype, copy=False)

@@ -107,6 +107,12 @@ def _saturate_bounds(a: Range, *, range: Range) -> Range:
     return Range(min(max(a.lo, range.lo), range.hi), min(max(a.hi, range.lo), range.hi))
 
 
+def _saturate(a: Array, *, range: Range) -> Any:
+    # The range may be wider than the operand's type, which then holds every value there is.
+    info = np.iinfo(a.dtype)
+    return np.clip(a, max(range.lo, int(info.min)), min(range.hi, int(info.max)))
+
+
 def _wrap_bounds(a: Range, *, range: Range) -> Range:
     size = range.hi - range.lo + 1
     if size & (size - 1) or range not in (
@@ -158,7 +164,7 @@ _TABLE = (
     Operator(
         "saturate",
         _saturate_bounds,
-        lambda a, *, range: np.clip(a, a.dtype.type(range.lo), a.dtype.type(range.hi)),
+        _saturate,
     ),
     Operator("wrap", _wrap_bounds, _wrap),
     Operator("bit_and", _bitwise_bounds, lambda a, b: a & b),

@@ -6,7 +6,6 @@
 
 from spikeloom.quant.graph import MEMBRANE, Graph, Input, Population, Projection
 from spikeloom.quant.load import load
-from spikeloom.quant.neurons import FineInput
 from spikeloom.quant.presets import PRESETS
 from spikeloom.quant.quantize import (
     QuantizationWarning,
@@ -22,7 +21,6 @@ __all__ = [
     "PRESETS",
     "Agreement",
     "Comparison",
-    "FineInput",
     "Graph",
     "Input",
     "Population",

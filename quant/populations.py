@@ -9,12 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from spikeloom import hls_model
-from spikeloom.hls_model import LIF, Integrator, Neuron, Range
+from spikeloom.hls_model import LIF, FineInput, Integrator, Neuron, Range
 from spikeloom.hls_model.errors import SemanticsError
 from spikeloom.quant.calibration import Statistics
 from spikeloom.quant.graph import MEMBRANE, Graph, Population, Projection
 from spikeloom.quant.leaks import choose_leak
-from spikeloom.quant.neurons import FineInput
 from spikeloom.quant.report import PopulationReport, ProjectionReport
 from spikeloom.quant.weights import Block, choose_scales, quantize_weights
 

@@ -4,7 +4,6 @@ from amaranth.hdl import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
-
 import numpy as np
 
 from spikeloom.hls_model.ranges import Range
@@ -156,12 +155,17 @@ class Core(wiring.Component):
         for word in self._states:
             value = getattr(neuron, output_name(f"state.{word}"))
             m.d.comb += [
-                self.probe.state[unit][word].eq(value),
+                self.probe.state[unit][word].eq(Mux(self._exists(done.index, unit), value, 0)),
                 # The next sample starts from the initial state.
                 write.data[unit][word].eq(Mux(done.last, population.initial.get(word, 0), value)),
             ]
-        exists = done.index * self.plan.units + unit < self.plan.size
+        exists = self._exists(done.index, unit)
         m.d.comb += self.probe.event[unit].eq(Mux(exists, neuron.event, 0))
+
+    def _exists(self, index: Value, unit: int) -> Value | int:
+        """Whether a sweep entry's unit holds a neuron: the last entries may be padded."""
+        entries = -(-(self.plan.size - unit) // self.plan.units)
+        return 1 if entries >= self.plan.sweep else index < entries
 
     def _state_memory(self, m: Module) -> Memory:
         plan = self.plan
@@ -212,9 +216,8 @@ class Core(wiring.Component):
         if plan.readout is not None:
             emitter = self._emitter(m, "readout", self._states[plan.readout], sequencer, done)
             for unit in range(plan.units):
-                exists = done.index * plan.units + unit < plan.size
                 m.d.comb += [
-                    emitter.entry.fired[unit].eq(done.last & exists),
+                    emitter.entry.fired[unit].eq(done.last & self._exists(done.index, unit)),
                     emitter.entry.value[unit].eq(self.probe.state[unit][plan.readout]),
                 ]
             wiring.connect(m, emitter.o, wiring.flipped(self.readout))

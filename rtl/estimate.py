@@ -12,8 +12,9 @@ __all__ = ["Estimate", "estimate", "step_cycles"]
 _FIXED_LUTS = 160
 """Sequencer, emitter and queues of a core, apart from what grows with its knobs."""
 
-_ACTIVITY = 0.1
-"""Part of the sources assumed to send an event in a step, when no samples say more."""
+_ACTIVITY = 0.02
+"""Part of the sources assumed to send an event in a step, when no samples say more: a sparse code,
+for which the sweep must be short."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def step_cycles(plan: CorePlan, events: float | None = None) -> float:
 
     Parameters
     ----------
-    events : arriving per step; by default a tenth of the sources
+    events : arriving per step; by default a fiftieth of the sources
     """
     arriving = _ACTIVITY * plan.source_count if events is None else events
     return max(arriving * plan.slots + plan.issue_cycles, plan.sweep_interval)

@@ -80,7 +80,7 @@ class Merge(wiring.Component):
     The end token waits for that of every source, so steps never mix. ``last`` comes from the
     sources without delay, of which there must be one.
 
-    Latency: 0 cycles. Throughput: one token per cycle.
+    Latency: 1 cycle. Throughput: one token per cycle.
 
     Members
     -------
@@ -100,37 +100,44 @@ class Merge(wiring.Component):
         streams = [getattr(self, f"i{n}") for n in range(len(self._sources))]
         longest = max(s.delay for s in self._sources)
         step = Signal(range(longest + 1))
+        token = Signal(self.o.payload.shape())
+        advance, valid = Signal(), Signal()
 
-        ends = Cat(i.valid & i.payload.end for i in streams)
+        # The output is registered: a choice, once offered, stays.
+        m.d.comb += advance.eq(self.o.ready | ~self.o.valid)
+        with m.If(advance):
+            m.d.sync += [self.o.valid.eq(valid), self.o.payload.eq(token)]
+        self._choose_event(m, streams, step, token, valid, advance)
+        with m.If(Cat(i.valid & i.payload.end for i in streams).all()):
+            undelayed = [i for s, i in zip(self._sources, streams, strict=True) if not s.delay]
+            m.d.comb += [
+                valid.eq(1),
+                token.end.eq(1),
+                token.last.eq(undelayed[0].payload.last),
+                *(i.ready.eq(advance) for i in streams),
+            ]
+            with m.If(advance & token.last):
+                m.d.sync += step.eq(0)
+            with m.Elif(advance & (step != longest)):
+                m.d.sync += step.eq(step + 1)
+        return m
+
+    def _choose_event(self, m: Module, streams, step, token, valid, advance) -> None:
+        """The first source that has an event of this step; stale events are dropped."""
         taken = Const(0)
         for source, i in zip(self._sources, streams, strict=True):
             is_event = i.valid & ~i.payload.end
             is_stale = is_event & (step < source.delay)
-            is_chosen = is_event & ~is_stale & ~taken
             with m.If(is_stale):
                 m.d.comb += i.ready.eq(1)
-            with m.Elif(is_chosen):
+            with m.Elif(is_event & ~taken):
                 m.d.comb += [
-                    self.o.valid.eq(1),
-                    self.o.payload.address.eq(i.payload.address + source.offset),
-                    self.o.payload.value.eq(i.payload.value if source.layout.is_graded else 1),
-                    i.ready.eq(self.o.ready),
+                    valid.eq(1),
+                    token.address.eq(i.payload.address + source.offset),
+                    token.value.eq(i.payload.value if source.layout.is_graded else 1),
+                    i.ready.eq(advance),
                 ]
             taken |= is_event & ~is_stale
-        with m.If(ends.all()):
-            undelayed = [i for s, i in zip(self._sources, streams, strict=True) if not s.delay]
-            m.d.comb += [
-                self.o.valid.eq(1),
-                self.o.payload.end.eq(1),
-                self.o.payload.last.eq(undelayed[0].payload.last),
-                *(i.ready.eq(self.o.ready) for i in streams),
-            ]
-            with m.If(self.o.ready):
-                with m.If(self.o.payload.last):
-                    m.d.sync += step.eq(0)
-                with m.Elif(step != longest):
-                    m.d.sync += step.eq(step + 1)
-        return m
 
 
 class Fork(wiring.Component):

@@ -100,7 +100,9 @@ def _compile(verilog: str, options: tuple[str, ...], toolchain: str, folder: Pat
         runtime.restore()
         _run(
             ["make", "-C", str(work), "-f", "Vtop.mk", f"-j{os.cpu_count() or 1}",
-             "OPT_FAST=-O2", "OPT_SLOW=-O1", "OPT_GLOBAL=-O2"],
+             "OPT_FAST=-O2", "OPT_SLOW=-O1", "OPT_GLOBAL=-O2",
+             # The wheel is configured without a compiler: GCC and Clang both take this.
+             "CFG_CXXFLAGS_PCH_I=-include"],
             work,
         )  # fmt: skip
         runtime.store()

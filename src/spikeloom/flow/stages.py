@@ -3,7 +3,6 @@ those it has written."""
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,8 +59,6 @@ _STRESS = {"gaps": 0.25, "stalls": 0.25}
 
 def load_network(folder: Path) -> Network:
     """The integer network in ``folder``."""
-    # Importing it makes the neurons known that quantization builds networks of.
-    importlib.import_module("spikeloom.quant.neurons")
     return Network.load(folder / NETWORK)
 
 
