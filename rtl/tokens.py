@@ -122,8 +122,9 @@ class TokenFormat:
         address = address[order]
         codes = np.empty((address.size, 1 + self.value_bytes), np.uint8)
         codes[:, 0] = address & 0x7F
-        for index in range(self.value_bytes):
-            codes[:, 1 + index] = grade[order] >> 8 * index & 0xFF
+        if grade is not None:
+            for index in range(self.value_bytes):
+                codes[:, 1 + index] = grade[order] >> 8 * index & 0xFF
         pages, starts = np.unique(address >> 7, return_index=True)
         ends = [*starts[1:], address.size]
         for page, start, end in zip(pages.tolist(), starts, ends, strict=True):

@@ -116,7 +116,7 @@ class Bench:
             await self.ctx.tick()
         raise AssertionError(f"no frame within {cycles} cycles")
 
-    async def frames(self, cycles=400):
+    async def frames(self, cycles=200):
         """All frames until none has come for a while."""
         found = []
         try:
@@ -191,7 +191,7 @@ def test_output_is_collected_while_the_line_is_busy():
     async def testbench(bench):
         body = bench.body((range(100), None))
         await bench.send(encode_frame(Command.WRITE, 0, body))
-        frames = await bench.frames(4000)
+        frames = await bench.frames(2500)
         assert bench.outputs(frames) == bench.tokens == list(bench.format.decode(body))
         assert len(frames) < 12
 
@@ -204,7 +204,7 @@ def test_long_output_fills_frames():
         for tag in range(2):
             await bench.send(encode_frame(Command.WRITE, tag, bench.body(([5] * 118, None))))
         bench.stall = False
-        frames = await bench.frames(3000)
+        frames = await bench.frames(2500)
         assert answers(frames) == [(Kind.WRITE, 0, b""), (Kind.WRITE, 1, b"")]
         assert bench.outputs(frames) == bench.tokens
         assert len(bench.tokens) == 238
@@ -221,7 +221,7 @@ def test_a_stalled_network_holds_back_answers_and_loses_nothing():
             await bench.send(encode_frame(Command.WRITE, tag, body))
         held = await bench.frames(300)
         bench.stall = False
-        frames = held + await bench.frames(2000)
+        frames = held + await bench.frames(800)
         assert answers(held) == []
         assert [tag for _, tag, _ in answers(frames)] == list(range(6))
         assert bench.outputs(frames) == [t for body in bodies for t in bench.format.decode(body)]
@@ -235,7 +235,7 @@ def test_a_window_too_full_is_reported():
         for tag in range(4):
             await bench.send(encode_frame(Command.WRITE, tag, bench.body(([tag] * 90, None))))
         bench.stall = False
-        frames = await bench.frames(2000)
+        frames = await bench.frames(800)
         faults = [body for kind, _, body in frames if kind == Kind.ERROR]
         assert faults == [bytes([Fault.OVERRUN])]
         assert [tag for kind, tag, _ in frames if kind == Kind.WRITE] == [0, 1]
@@ -262,7 +262,7 @@ GOOD = encode_frame(Command.WRITE, 0, b"\x05\x81")
         (GOOD[:-2] + b"\0", Fault.FRAME),
         (GOOD[3:], Fault.FRAME),
         (b"\1\0", Fault.FRAME),
-        (b"\2" * 2000 + b"\0", Fault.FRAME),
+        (b"\2" * 300 + b"\0", Fault.FRAME),
         (GOOD[:-1], Fault.TIMEOUT),
         (encode_frame(0, 0), Fault.COMMAND),
         (encode_frame(Command.LOAD, 0, b"weights"), Fault.COMMAND),
@@ -340,7 +340,7 @@ def test_garbage_is_survived():
     async def testbench(bench):
         generator = random.Random(3)
         for round in range(4):
-            await bench.send(generator.randbytes(300) + b"\0")
+            await bench.send(generator.randbytes(200) + b"\0")
             await bench.frames(100)
             assert bench.tokens == []
             assert (await bench.ask(Command.IDENTITY, round))[:2] == (Kind.IDENTITY, round)
@@ -397,7 +397,7 @@ def test_reset_of_a_clean_network_writes_nothing():
 def test_more_samples_than_the_network_may_hold_wait():
     async def testbench(bench):
         await bench.send(encode_frame(Command.WRITE, 0, b"\x81" * 100))
-        frames = await bench.frames(3000)
+        frames = await bench.frames(1000)
         assert answers(frames) == [(Kind.WRITE, 0, b"")]
         assert bench.outputs(frames) == [Token(1, 1, 0, 0)] * 100
 
@@ -432,7 +432,7 @@ def test_the_whole_link_over_its_pins():
             for bit in f"1{byte:08b}0"[::-1]:
                 ctx.set(link.rx, int(bit))
                 await ctx.tick().repeat(divisor)
-        await ctx.tick().repeat(1500)
+        await ctx.tick().repeat(1000)
 
     async def listen(ctx):
         while True:
