@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 
 from spikeloom import flow
-from spikeloom.hls_model.errors import ArtefactError, FitError, SampleError, SpikeloomError
+from spikeloom.hls_model.errors import (
+    ArtefactError,
+    BoardError,
+    FitError,
+    SampleError,
+    SpikeloomError,
+)
 
 STAGES = ["import", "quantize", "reference", "generate", "cosim", "synth"]
 
@@ -167,6 +173,15 @@ def test_a_failing_first_stage_leaves_nothing(build, chain, tmp_path):
     chain.fail["import"] = SpikeloomError("no")
     with pytest.raises(SpikeloomError):
         build()
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_would_fail_late_fails_first(build, chain, tmp_path):
+    with pytest.raises(SampleError, match=r"samples .*none\.npz do not exist"):
+        build(samples=tmp_path / "none.npz")
+    with pytest.raises(BoardError, match="hx8k-evn cannot run at 1 MHz"):
+        build(target_mhz=1.0)
+    assert chain.calls == []
     assert not (tmp_path / "out").exists()
 
 

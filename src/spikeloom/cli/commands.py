@@ -55,7 +55,9 @@ Lanes = Annotated[
 Units = Annotated[
     int | None, typer.Option(metavar="U", min=1, help="Neurons that a sweep takes at once.")
 ]
-TargetMhz = Annotated[float | None, typer.Option(metavar="F", help="Clock to reach.")]
+TargetMhz = Annotated[
+    float | None, typer.Option(metavar="F", min=1, help="Clock to reach, in MHz.")
+]
 Limit = Annotated[
     int | None, typer.Option(metavar="N", min=1, help="Samples to cosimulate. [default: all]")
 ]

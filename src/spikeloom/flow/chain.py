@@ -16,7 +16,7 @@ from spikeloom.flow.listener import Listener
 from spikeloom.flow.report import write_report
 from spikeloom.flow.settings import Settings
 from spikeloom.flow.versions import versions_of
-from spikeloom.hls_model.errors import SpikeloomError
+from spikeloom.hls_model.errors import SampleError, SpikeloomError
 
 __all__ = ["STAGES", "Stage", "build", "run_stage", "run_stages"]
 
@@ -143,14 +143,23 @@ def build(
     SpikeloomError
         If a stage fails; what was finished before is kept.
     """
-    from spikeloom.boards import find_board
-
-    find_board(board)
     settings = Settings(checkpoint=Path(checkpoint), board=board, **options)
+    _refuse_early(settings, board)
     names = list(STAGES)
     if to not in names:
         raise SpikeloomError(f"the last stage must be one of {', '.join(names)}, not {to!r}")
     return run_stages(out, names[: names.index(to) + 1], settings, force=force, listener=listener)
+
+
+def _refuse_early(settings: Settings, board: str) -> None:
+    """What would only fail after minutes, in the last stages."""
+    from spikeloom.boards import find_board, plan_clock
+
+    known = find_board(board)
+    if settings.target_mhz is not None:
+        plan_clock(known, settings.target_mhz)
+    if settings.samples is not None and not settings.samples.exists():
+        raise SampleError(f"samples {settings.samples} do not exist")
 
 
 def run_stage(
