@@ -37,7 +37,9 @@ def write(frames, gaps, seed):
                 await ctx.tick().until(dut.i.ready)
                 ctx.set(dut.i.valid, 0)
         await ctx.tick().repeat(20)
-        while not ctx.get(dut.idle):
+        for _ in range(5000):
+            if ctx.get(dut.idle):
+                break
             await ctx.tick()
 
     async def listen(ctx):
