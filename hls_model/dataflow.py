@@ -39,16 +39,19 @@ class Dataflow:
     inputs : state, input and parameter nodes by name (``"state.v"``, ``"x"``, ``"bias.x"``,
         ``"p.threshold"``)
     outputs : next state and event by name (``"state.v"``, ``"event"``)
+    extent : holds every number that executing the step as written meets, also those that folding
+        took out of the graph
     """
 
     nodes: tuple[Node, ...]
     inputs: Mapping[str, Node]
     outputs: Mapping[str, Node]
+    extent: Range
 
     @property
     def bits(self) -> int:
-        """Bits of a signed word that holds every value of the graph."""
-        return max((n.range | Range(0, 0)).width + (not n.range.is_signed) for n in self.nodes)
+        """Bits of a signed word that holds every number of the step."""
+        return self.extent.width + (not self.extent.is_signed)
 
 
 class Tracer:
@@ -56,18 +59,27 @@ class Tracer:
 
     def __init__(self) -> None:
         self._nodes: dict[tuple[Any, ...], Node] = {}
+        self._extent = BOOL
 
     def input(self, name: str, range: Range) -> Value:
         """A named input; a range of one value is a constant and costs nothing."""
+        self._extent |= range
         if range.is_constant:
             return Value(self, self.constant(range.lo))
         return Value(self, self._node("input", range, (), {}, name))
 
     def constant(self, value: int) -> Node:
+        self._extent |= Range(value, value)
         return self._node("constant", Range(value, value), (), {})
 
     def apply(self, name: str, operands: tuple[Node, ...], attrs: dict[str, Any]) -> Node:
         range = OPERATORS[name].bounds(*(o.range for o in operands), **attrs)
+        self._extent |= range
+        for attribute in attrs.values():
+            if isinstance(attribute, Range):
+                self._extent |= attribute
+            elif isinstance(attribute, tuple):
+                self._extent |= Range(min(attribute), max(attribute))
         if all(o.range.is_constant for o in operands):
             return self.constant(evaluate(name, tuple(o.range.lo for o in operands), attrs))
         if range.is_constant:
@@ -100,7 +112,7 @@ class Tracer:
         for node in results.values():
             visit(node)
         inputs = {n.name: n for n in order if n.op == "input"}
-        return Dataflow(tuple(order), inputs, results)
+        return Dataflow(tuple(order), inputs, results, self._extent)
 
 
 def _identity(name: str, operands: tuple[Node, ...], attrs: dict[str, Any]) -> Node | None:

@@ -83,9 +83,12 @@ def _shift_right(a: Array, *, amount: int, rounding: Rounding) -> Any:
     if rounding == "floor":
         return a >> amount
     if rounding == "trunc":
+        # Beyond the type's width only the sign is left, and it rounds to 0.
+        if amount >= 8 * a.dtype.itemsize:
+            return np.zeros_like(a)
         return (a + (a < 0) * a.dtype.type((1 << amount) - 1)) >> amount
-    # Halving last keeps the sum inside the operand's own type.
-    return ((a >> (amount - 1)) + 1) >> 1
+    # Adding the half first could leave the operand's own type.
+    return (a >> amount) + ((a >> (amount - 1)) & a.dtype.type(1))
 
 
 def _bitwise_bounds(a: Range, b: Range) -> Range:
@@ -115,17 +118,20 @@ def _saturate(a: Array, *, range: Range) -> Any:
 
 def _wrap_bounds(a: Range, *, range: Range) -> Range:
     size = range.hi - range.lo + 1
-    if size & (size - 1) or range not in (
-        Range.unsigned(size.bit_length() - 1),
-        Range.signed(size.bit_length() - 1),
-    ):
+    if size & (size - 1) or range.lo not in (0, -(size >> 1)) or size == 1:
         raise RangeError(f"wrap needs the full range of a word such as [0, 255], not {range}")
     return a if a in range else range
 
 
 def _wrap(a: Array, *, range: Range) -> Any:
     mask = range.hi - range.lo
-    return ((a - a.dtype.type(range.lo)) & a.dtype.type(mask)) + a.dtype.type(range.lo)
+    if mask > np.iinfo(a.dtype).max:
+        return a
+    word = a & a.dtype.type(mask)
+    if not range.is_signed:
+        return word
+    sign = a.dtype.type(-range.lo)
+    return (word ^ sign) - sign
 
 
 def _lookup_bounds(index: Range, *, table: tuple[int, ...]) -> Range:
