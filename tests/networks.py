@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
 from spikeloom.hls_model import (
     EVENTS,
     LIF,
@@ -146,7 +147,7 @@ def random_population(rng: np.random.Generator, name: str, neuron: Neuron, size:
 
     v = neuron.states()["v"]
     ranges = {
-        "threshold": (max(1, v.hi // 8), v.hi // 2 + 1),
+        "threshold": (1, min(v.hi // 2, 40)),
         "reset_value": (v.lo // 4, v.hi // 4),
         "beta": (0, 1 << getattr(getattr(neuron, "leak", None), "bits", 0)),
         "open": (-3, 3),
@@ -274,3 +275,29 @@ def design_of(network: Network, **knobs: tuple[int, int, int]) -> Design:
         for p in network.populations
     }
     return Design(network, family, 150.0, plans)
+
+
+def semg_network(data: Any) -> Network:
+    """The published 32-64-128-64-12 network of ``semg.npz``."""
+    sizes = [data[f"w{n}"].shape[0] for n in range(1, 5)]
+    shift = int(data["decay_shift"])
+    names = ["input", *(f"layer{n}" for n in range(1, 5))]
+    lif = LIF(v=Range.signed(16), leak=ScaleLeak(shift, "trunc"), reset="value")
+    return Network(
+        (Input("input", (data["w1"].shape[1],)),),
+        tuple(
+            Population(
+                names[n + 1],
+                sizes[n],
+                lif,
+                {
+                    "threshold": int(data["thresholds"][n]),
+                    "reset_value": 0,
+                    "beta": int(data["decay"][n]),
+                },
+            )
+            for n in range(4)
+        ),
+        tuple(Projection(names[n], names[n + 1], data[f"w{n + 1}"], bits=8) for n in range(4)),
+        Output(names[4], "v"),
+    )
