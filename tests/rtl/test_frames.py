@@ -5,7 +5,7 @@ import random
 
 import pytest
 from amaranth.sim import Simulator
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from spikeloom.rtl.frames import FrameReader, FrameWriter
@@ -19,6 +19,9 @@ BODIES = st.one_of(
     st.just(bytes(MAX_BODY)),
 )
 FRAMES = st.lists(st.tuples(st.integers(0, 255), st.integers(0, 255), BODIES), max_size=6)
+
+# A simulation takes a second: a failing example is shown as it was found.
+QUICK = settings(deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 
 
 def write(frames, gaps, seed):
@@ -58,7 +61,7 @@ def write(frames, gaps, seed):
     return bytes(sent)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(QUICK, max_examples=8)
 @given(FRAMES, st.sampled_from([0.0, 0.5]), st.integers(0, 99))
 def test_the_writer_is_the_codec(frames, gaps, seed):
     assert write(frames, gaps, seed) == b"".join(encode_frame(*frame) for frame in frames)
@@ -126,7 +129,7 @@ def payload(frame):
     return bytes(frame[:2]) + frame[2]
 
 
-@settings(max_examples=8, deadline=None)
+@settings(QUICK, max_examples=8)
 @given(FRAMES)
 def test_the_reader_is_the_codec(frames):
     line = b"".join(encode_frame(*frame) for frame in frames)
@@ -134,7 +137,7 @@ def test_the_reader_is_the_codec(frames):
     assert read(line, window=1024, tail=4 * len(line) + 50) == ([*map(payload, frames)], [])
 
 
-@settings(max_examples=6, deadline=None)
+@settings(QUICK, max_examples=6)
 @given(st.lists(st.one_of(st.binary(max_size=60), BODIES.map(lambda b: encode_frame(2, 0, b)))))
 def test_the_reader_finds_the_frames_in_garbage(pieces):
     line = b"".join(piece + b"\0" for piece in pieces)[:600]

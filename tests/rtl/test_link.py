@@ -402,7 +402,7 @@ def test_more_samples_than_may_be_counted_wait():
         # A network that gives nothing back before it holds 30 samples never gets the 16th.
         bench.hoard = lambda held: held < 30
         await bench.send(encode_frame(Command.WRITE, 0, b"\x81" * 40))
-        assert await bench.frames() == []
+        assert await bench.frames(800) == []
         assert bench.tokens == [Token(1, 1, 0, 0)] * 15
 
     Bench().run(testbench)
@@ -412,7 +412,7 @@ def test_many_samples_pass_through_a_deep_network():
     async def testbench(bench):
         bench.hoard = lambda held: held < 14 and len(bench.tokens) < 100
         await bench.send(encode_frame(Command.WRITE, 0, b"\x81" * 100))
-        frames = await bench.frames()
+        frames = await bench.frames(800)
         assert answers(frames) == [(Kind.WRITE, 0, b"")]
         assert bench.outputs(frames) == [Token(1, 1, 0, 0)] * 100
         assert await bench.ask(Command.RESET, 5) == (Kind.RESET, 5, b"")
