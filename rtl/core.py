@@ -72,8 +72,10 @@ class Core(wiring.Component):
         m.submodules.sequencer = sequencer = Sequencer(plan)
         wiring.connect(m, wiring.flipped(self.i), sequencer.i)
         sums = self._banks(m, sequencer)
-        entry = self._count_entries(m, sequencer)
-        done = self._neurons(m, entry, sums)
+        entry, bank = self._count_entries(m, sequencer)
+        chosen = Signal(sums_layout(self.plan))
+        m.d.sync += chosen.eq(Array(Value.cast(s) for s in sums)[bank])
+        done = self._neurons(m, entry, chosen)
         self._emit(m, sequencer, done)
         return m
 
@@ -90,31 +92,30 @@ class Core(wiring.Component):
             sums.append(bank.sums)
         return sums
 
-    def _count_entries(self, m: Module, sequencer: Sequencer) -> data.View:
-        """Which entry of the sweep the banks hand over: one per cycle from a sweep's start on."""
+    def _count_entries(self, m: Module, sequencer: Sequencer) -> tuple[data.View, Signal]:
+        """Which entry of the sweep the banks hand over, one per cycle from a sweep's start on, and
+        which bank does."""
         plan = self.plan
         layout = data.StructLayout({"valid": 1, "index": range(plan.sweep), "last": 1})
         entry = Signal(layout)
+        part, bank = Signal(range(plan.parts)), Signal(range(plan.banks))
         start = _registers(
             m, Cat(sequencer.start, sequencer.last), plan.accumulate_latency - 1, "start"
         )
         with m.If(start[0]):
             m.d.sync += [entry.valid.eq(1), entry.index.eq(0), entry.last.eq(start[1])]
+            m.d.sync += [part.eq(0), bank.eq(0)]
         with m.Elif(entry.index == plan.sweep - 1):
             m.d.sync += entry.valid.eq(0)
         with m.Else():
-            m.d.sync += entry.index.eq(entry.index + 1)
-        return entry
+            m.d.sync += [entry.index.eq(entry.index + 1), part.eq(part + 1)]
+            with m.If(part == plan.parts - 1):
+                m.d.sync += [part.eq(0), bank.eq(Mux(bank == plan.banks - 1, 0, bank + 1))]
+        return entry, bank
 
-    def _neurons(self, m: Module, entry: data.View, sums: list[data.View]) -> data.View:
+    def _neurons(self, m: Module, entry: data.View, chosen: data.View) -> data.View:
         """State memory and neuron units; the entry as it leaves them."""
         plan = self.plan
-        bank = Signal(range(plan.banks))
-        if plan.banks > 1:
-            m.d.comb += bank.eq((entry.index // plan.parts) % plan.banks)
-        chosen = Signal(sums_layout(plan))
-        m.d.sync += chosen.eq(Array(Value.cast(s) for s in sums)[bank])
-
         states = self._state_memory(m)
         constants = self._parameter_memory(m)
         read = states.read_port()

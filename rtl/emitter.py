@@ -6,7 +6,7 @@ from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.hls_model.ranges import Range
-from spikeloom.rtl.events import EventLayout
+from spikeloom.rtl.events import EventLayout, times
 from spikeloom.rtl.plan import CorePlan
 
 __all__ = ["Emitter", "Entry"]
@@ -153,7 +153,7 @@ class _Unpacker(wiring.Component):
                 self.o.valid.eq(picked_valid),
                 self.o.payload.end.eq(picked_end),
                 self.o.payload.last.eq(picked_end & picked.last),
-                self.o.payload.address.eq(picked.index * plan.units + _index_of(picked.fired)),
+                self.o.payload.address.eq(times(picked.index, plan.units) + _index_of(picked.fired)),
                 self.o.payload.value.eq(_selected(picked.fired, picked.value)),
             ]
         return m

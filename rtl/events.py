@@ -1,11 +1,11 @@
 """The event stream between blocks: spikes with an address and a value, closed step by step."""
 
-from amaranth.hdl import Shape
+from amaranth.hdl import Shape, Value
 from amaranth.lib import data, stream
 
 from spikeloom.hls_model.ranges import Range
 
-__all__ = ["EventLayout", "event_signature", "shape_of"]
+__all__ = ["EventLayout", "event_signature", "shape_of", "times"]
 
 
 def shape_of(range: Range) -> Shape:
@@ -53,3 +53,9 @@ class EventLayout(data.StructLayout):
 def event_signature(size: int, value: Range) -> stream.Signature:
     """A stream of :class:`EventLayout` tokens with back-pressure."""
     return stream.Signature(EventLayout(size, value))
+
+
+def times(value: Value, constant: int) -> Value:
+    """``value · constant`` as a sum of shifts, which never takes a multiplier."""
+    terms = [value << bit for bit in range(constant.bit_length()) if constant >> bit & 1]
+    return sum(terms[1:], terms[0])

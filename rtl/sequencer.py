@@ -5,11 +5,11 @@ waiting happens here, at the head of the event stream.
 """
 
 from amaranth.hdl import *
-from amaranth.lib import stream, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.rtl.bank import OperationLayout
-from spikeloom.rtl.events import event_signature
+from spikeloom.rtl.events import event_signature, times
 from spikeloom.rtl.plan import CorePlan
 
 __all__ = ["Sequencer"]
@@ -51,7 +51,7 @@ class Sequencer(wiring.Component):
 
         m.d.comb += [
             operation.slot.eq(slot),
-            operation.row.eq(token.address * plan.slots + slot),
+            operation.row.eq(times(token.address, plan.slots) + slot),
             operation.value.eq(token.value),
         ]
         with m.If(self.i.valid & ~token.end):
