@@ -21,8 +21,8 @@ class _Counters(Component):
     """Four counters of 32 bits in a memory of bytes.
 
     One byte after the other gets what is due to it: the strobes of the last round, or the carry
-    from the byte below. A round takes 48 cycles. When the counters are read, each byte stays until
-    it has been taken; strobes must not come meanwhile.
+    from the byte below. A round takes 48 cycles. When the counters are read, a byte stays until it
+    has been taken, which must not make a round longer than 63 cycles.
 
     Members
     -------
@@ -375,7 +375,7 @@ class Endpoint(Component):
             executor.quiet.eq(~inputs.o.valid),
             executor.empty.eq(~is_open & (samples == 0) & outputs.idle),
             counters.strobe.eq(Cat(
-                busy & ~executor.read,
+                busy,
                 pushed & ~token.end,
                 pulled & ~self.i.payload.end,
                 executor.error,

@@ -247,6 +247,24 @@ def test_lost_and_damaged_frames_are_made_good(side):
     assert len(disturbed) > 5
 
 
+def test_a_lost_frame_that_held_no_end_of_step_is_missed():
+    board = Model(300)
+    connection = connect(board, timeout=0.02)
+    lost = []
+
+    def lose_first(frame):
+        if frame[1] == Kind.OUTPUT and not lost:
+            lost.append(frame)
+            return b""
+        return frame
+
+    board.damage = lose_first
+    sample = [(np.arange(300), None)]
+    assert_echoed([sample], list(connection.run([sample])))
+    assert lost
+    assert 0x81 not in decode_frame(lost[0][:-1])[2]
+
+
 def test_a_board_that_dies_in_a_run_is_given_up():
     board = Model(100)
     connection = connect(board, timeout=0.01)

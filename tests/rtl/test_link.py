@@ -203,15 +203,15 @@ def test_output_is_collected_while_the_line_is_busy():
 
 def test_long_output_fills_frames():
     async def testbench(bench):
-        bench.stall = True
+        # Both answers are given before the first output, so that none of them cuts a frame.
+        bench.hoard = lambda held: len(bench.tokens) < 238
         for tag in range(2):
             await bench.send(encode_frame(Command.WRITE, tag, bench.body(([5] * 118, None))))
-        bench.stall = False
         frames = await bench.frames(2500)
         assert answers(frames) == [(Kind.WRITE, 0, b""), (Kind.WRITE, 1, b"")]
         assert bench.outputs(frames) == bench.tokens
         assert len(bench.tokens) == 238
-        assert all(len(body) <= MAX_BODY for _, _, body in frames)
+        assert MAX_BODY - 2 <= max(len(body) for _, _, body in frames) <= MAX_BODY
 
     Bench(EventLayout(128, Range(0, 1)), gaps=0.9).run(testbench)
 
