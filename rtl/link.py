@@ -255,8 +255,8 @@ class Endpoint(Component):
     the line is free. Whole frames wait in a buffer whose size the host knows (``window``): it
     never sends more than that before an answer, so nothing is lost when the network stalls.
 
-    Latency: a WRITE frame of n bytes begins to be executed 2·n + 10 cycles after its delimiter.
-    Throughput: 4 cycles per byte and about 20 per frame from ``rx``; 1 token of one byte per
+    Latency: a WRITE frame of n bytes begins to be executed 3·n + 20 cycles after its delimiter.
+    Throughput: 6 cycles per byte and about 30 per frame from ``rx``; 1 token of one byte per
     2 cycles to ``tx``. A UART byte takes 40 cycles at least.
 
     Parameters
