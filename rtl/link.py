@@ -1,12 +1,14 @@
 """The host link: checked frames in, event streams through the network, frames out."""
 
 from amaranth.hdl import *
-from amaranth.lib import data, memory, stream
+from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
+from spikeloom.rtl.counters import Counters
 from spikeloom.rtl.events import EventLayout
-from spikeloom.rtl.frames import ChunkLayout, FrameReader, FrameWriter
-from spikeloom.rtl.protocol import ANSWER, MAX_PAYLOAD, Command, Description, Fault, Identity, Kind
+from spikeloom.rtl.executor import Executor
+from spikeloom.rtl.frames import FrameReader, FrameWriter
+from spikeloom.rtl.protocol import MAX_PAYLOAD, Description, Identity, Kind
 from spikeloom.rtl.tokenizer import TokenReader, TokenWriter
 from spikeloom.rtl.tokens import TokenFormat
 from spikeloom.rtl.uart import Receiver, Transmitter
@@ -15,236 +17,6 @@ __all__ = ["Endpoint", "Link"]
 
 _MAX_SAMPLES = 15
 """Samples that may be in the network at once; the link writes no more ends of samples then."""
-
-
-class _Counters(Component):
-    """Four counters of 32 bits in a memory of bytes.
-
-    One byte after the other gets what is due to it: the strobes of the last round, or the carry
-    from the byte below. A round takes 48 cycles. When the counters are read, a byte stays until it
-    has been taken, which must not make a round longer than 63 cycles.
-
-    Members
-    -------
-    strobe : In(4)
-        Of the counters, in the order of the body of a COUNTERS answer; at most one per 8 cycles
-        for the last.
-    read : In(1)
-        Give the body at ``o``, from the beginning of the next round.
-    o : Out(stream.Signature(StructLayout({"data": 8, "last": 1})))
-    """
-
-    strobe: In(4)
-    read:   In(1)
-    o:      Out(stream.Signature(data.StructLayout({"data": 8, "last": 1})))
-
-    def elaborate(self, platform) -> Module:
-        m = Module()
-        m.submodules.cells = cells = memory.Memory(
-            shape=8, depth=16, init=[], attrs={"ram_style": "block"})
-        old   = cells.read_port(domain="comb")
-        new   = cells.write_port()
-        place = Signal(4)
-        byte  = Signal(8, reset_less=True)
-        total = Signal(9, reset_less=True)
-        dues  = Array(Signal(bits, name=f"due_{index}") for index, bits in enumerate((6, 6, 6, 3)))
-        giving = Signal()
-        m.d.comb += [
-            old.addr.eq(place),
-            new.addr.eq(place),
-            new.data.eq(total),
-            self.o.payload.data.eq(total),
-            self.o.payload.last.eq(place == 15),
-        ]
-        for due, strobe in zip(dues, self.strobe, strict=True):
-            m.d.sync += due.eq(due + strobe)
-        with m.FSM():
-            with m.State("READ"):
-                m.d.sync += byte.eq(old.data)
-                m.next = "ADD"
-            with m.State("ADD"):
-                m.d.sync += total.eq(byte + Mux(place[:2] == 0, dues[place[2:]], total[8]))
-                for index, (due, strobe) in enumerate(zip(dues, self.strobe, strict=True)):
-                    with m.If(place == 4 * index):
-                        m.d.sync += due.eq(strobe)
-                m.next = "WRITE"
-            with m.State("WRITE"):
-                m.d.comb += [self.o.valid.eq(giving), new.en.eq(1)]
-                with m.If(~giving | self.o.ready):
-                    m.d.sync += place.eq(place + 1)
-                    with m.If(place == 15):
-                        m.d.sync += giving.eq(self.read & ~giving)
-                    m.next = "READ"
-        return m
-
-
-class _Executor(Component):
-    """Carries out frames, one after the other, and answers each.
-
-    A frame is played twice: first to be checked, then, if it is a WRITE without a fault, to be
-    executed. Nothing changes before the check has passed.
-
-    Members
-    -------
-    frame, fault : In(stream), done : In(1), again, release, constant : Out(1)
-        As of :class:`FrameReader`.
-    body : Out(stream.Signature(8)), start, dry : Out(1), wrong, partial : In(1)
-        As of :class:`TokenReader`.
-    answer : Out(stream.Signature(ChunkLayout())), answering : Out(1)
-        A frame for the host, and that there is one.
-    reset : Out(1)
-        A RESET is under way: close the sample, let the network run empty, drop what it gives.
-    quiet : In(1)
-        No token is on its way to the network.
-    empty : In(1)
-        No sample is in the network, nor its output in a frame.
-    counters : In(stream), read : Out(1)
-        As ``o`` and ``read`` of the counters.
-    error : Out(1)
-        An ERROR answer begins.
-    """
-
-    def __init__(self):
-        super().__init__({
-            "frame":    In(stream.Signature(data.StructLayout({"data": 8, "last": 1}))),
-            "done":     In(1),
-            "again":    Out(1),
-            "release":  Out(1),
-            "constant": Out(1),
-            "fault":    In(stream.Signature(4)),
-            "body":     Out(stream.Signature(8)),
-            "start":    Out(1),
-            "dry":      Out(1, init=1),
-            "wrong":    In(1),
-            "partial":  In(1),
-            "answer":   Out(stream.Signature(ChunkLayout())),
-            "answering": Out(1),
-            "reset":    Out(1),
-            "quiet":    In(1),
-            "empty":    In(1),
-            "counters": In(stream.Signature(data.StructLayout({"data": 8, "last": 1}))),
-            "read":     Out(1),
-            "error":    Out(1),
-        })
-
-    def elaborate(self, platform) -> Module:
-        m = Module()
-        command  = Signal(3)
-        tag      = Signal(8)
-        expected = Signal(8)               # sequence number of the next WRITE
-        fault    = Signal(4)
-        m.d.comb += self.body.payload.eq(self.frame.payload.data)
-        with m.FSM():
-            self._take(m, command, tag, expected, fault)
-            self._carry_out(m, command, tag, expected, fault)
-            self._answer(m, command, tag, fault)
-        return m
-
-    def _take(self, m, command, tag, expected, fault) -> None:
-        frame = self.frame
-        known = (frame.payload.data != 0) & (frame.payload.data <= Command.COUNTERS)
-        with m.State("COMMAND"):
-            m.d.comb += self.start.eq(1)
-            m.d.sync += [command.eq(frame.payload.data), fault.eq(0)]
-            with m.If(self.fault.valid & self.dry):
-                m.d.comb += self.fault.ready.eq(1)
-                m.d.sync += fault.eq(self.fault.payload)
-                m.next = "ERROR"
-            with m.Else():
-                m.d.comb += frame.ready.eq(1)
-                with m.If(frame.valid):
-                    with m.If(~known):
-                        m.d.sync += fault.eq(Fault.COMMAND)
-                    m.next = "TAG"
-        with m.State("TAG"):
-            m.d.comb += frame.ready.eq(1)
-            m.d.sync += tag.eq(frame.payload.data)
-            with m.If(frame.valid):
-                writes = command == Command.WRITE
-                with m.If(writes & (frame.payload.data != expected)):
-                    m.d.sync += fault.eq(Fault.SEQUENCE)
-                with m.If(~writes & ~frame.payload.last):
-                    m.d.sync += fault.eq(Fault.LENGTH)
-                with m.If(fault != 0):
-                    m.d.sync += fault.eq(fault)
-                m.next = "BODY"
-                with m.If(frame.payload.last):
-                    m.next = "JUDGE"
-        with m.State("BODY"):
-            skip = fault != 0
-            m.d.comb += [
-                self.body.valid.eq(frame.valid & ~skip),
-                frame.ready.eq(self.body.ready | skip),
-            ]
-            with m.If(frame.valid & frame.ready):
-                with m.If(~skip & self.dry & (self.wrong | (self.partial & frame.payload.last))):
-                    m.d.sync += fault.eq(Fault.TOKEN)
-                with m.If(frame.payload.last):
-                    m.next = "JUDGE"
-
-    def _carry_out(self, m, command, tag, expected, fault) -> None:
-        with m.State("JUDGE"), m.If(self.done):
-            with m.If(fault != 0):
-                m.d.comb += self.release.eq(1)
-                m.next = "ERROR"
-            with m.Elif((command == Command.WRITE) & self.dry):
-                m.d.comb += self.again.eq(1)
-                m.d.sync += self.dry.eq(0)
-                m.next = "COMMAND"
-            with m.Elif(command == Command.RESET):
-                m.d.sync += self.reset.eq(1)
-                m.next = "WAIT"
-            with m.Else():
-                m.next = "WAIT"
-        with m.State("WAIT"):
-            writes = (command == Command.WRITE) | self.reset
-            with m.If(~writes | (self.quiet & (self.empty | ~self.reset))):
-                m.d.comb += [
-                    self.release.eq(1),
-                    self.constant.eq(command == Command.IDENTITY),
-                ]
-                with m.If(writes):
-                    m.d.sync += expected.eq(tag + 1)
-                m.d.sync += [self.reset.eq(0), self.dry.eq(1)]
-                m.next = "KIND"
-        with m.State("ERROR"):
-            m.d.comb += self.error.eq(1)
-            m.d.sync += [command.eq(0), tag.eq(expected)]
-            m.next = "KIND"
-
-    def _answer(self, m, command, tag, fault) -> None:
-        with m.State("KIND"), self._chunk(m, ANSWER | command):
-            m.next = "ANSWER TAG"
-        with m.State("ANSWER TAG"), self._chunk(m, tag), m.Switch(command):
-            with m.Case(Command.IDENTITY):
-                m.next = "IDENTITY"
-            with m.Case(Command.COUNTERS):
-                m.next = "COUNTERS"
-            with m.Case(0):
-                m.next = "FAULT"
-            with m.Default():
-                m.next = "END"
-        for name, source in (("IDENTITY", self.frame), ("COUNTERS", self.counters)):
-            with m.State(name):
-                m.d.comb += source.ready.eq(self.answer.ready)
-                m.d.comb += self.read.eq(name == "COUNTERS")
-                with self._chunk(m, source.payload.data, source.valid), m.If(source.payload.last):
-                    m.next = "END"
-        with m.State("FAULT"), self._chunk(m, fault):
-            m.next = "END"
-        with m.State("END"):
-            m.d.comb += self.answer.payload.end.eq(1)
-            with self._chunk(m, 0):
-                m.next = "COMMAND"
-
-    def _chunk(self, m, byte, valid=1):
-        """Offers a byte of the answer; the context is entered when it has been taken."""
-        m.d.comb += [
-            self.answering.eq(1),
-            self.answer.valid.eq(valid),
-            self.answer.payload.data.eq(byte),
-        ]
-        return m.If(self.answer.valid & self.answer.ready)
 
 
 class Endpoint(Component):
@@ -301,11 +73,11 @@ class Endpoint(Component):
         m = Module()
         m.submodules.reader   = reader   = FrameReader(
             self.description.window, self.description.pack(), self.timeout)
-        m.submodules.executor = executor = _Executor()
+        m.submodules.executor = executor = Executor()
         m.submodules.inputs   = inputs   = TokenReader(self.input)
         m.submodules.outputs  = outputs  = TokenWriter(self.output, Kind.OUTPUT, MAX_PAYLOAD - 2)
         m.submodules.writer   = writer   = FrameWriter()
-        m.submodules.counters = counters = _Counters()
+        m.submodules.counters = counters = Counters()
 
         connect(m, flipped(self.rx), reader.i)
         connect(m, reader.o, executor.frame)
