@@ -43,7 +43,7 @@ class Core(wiring.Component):
 
     Throughput: ``plan.slots`` cycles per event and ``plan.issue_cycles`` per step, as long as
     sweeps are ``plan.sweep_interval`` cycles apart. Latency from an end-of-step token to the
-    step's first event: ``2 + plan.accumulate_latency + plan.schedule.latency + 4`` cycles.
+    step's first event: ``2 + plan.accumulate_latency + plan.schedule.latency + 5`` cycles.
 
     Members
     -------

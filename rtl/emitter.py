@@ -63,7 +63,7 @@ class Credit(wiring.Component):
 class Emitter(wiring.Component):
     """Events of the neurons that fired, in ascending order of address, then an end-of-step token.
 
-    Latency: 4 cycles from an entry to its first event. Throughput: one token per cycle; entries
+    Latency: 5 cycles from an entry to its first event. Throughput: one token per cycle; entries
     in which nothing fired take no time, except a sweep's last, which becomes the token.
 
     Members
@@ -92,14 +92,19 @@ class Emitter(wiring.Component):
         m.submodules.queue = queue = SyncFIFOBuffered(
             width=self._layout.size, depth=plan.queue_depth
         )
-        is_kept = self.entry.fired.any() | (self.entry.index == plan.sweep - 1)
+        entry, valid = Signal(self._layout), Signal()
+        is_kept = entry.fired.any() | (entry.index == plan.sweep - 1)
         m.d.comb += [
-            queue.w_data.eq(self.entry),
-            queue.w_en.eq(self.valid & is_kept),
+            queue.w_data.eq(entry),
+            queue.w_en.eq(valid & is_kept),
             credit.reserve.eq(self.reserve),
-            credit.unused.eq(self.valid & ~is_kept),
-            credit.released.eq(queue.r_en & queue.r_rdy),
             self.room.eq(credit.room),
+        ]
+        m.d.sync += [
+            entry.eq(self.entry),
+            valid.eq(self.valid),
+            credit.unused.eq(valid & ~is_kept),
+            credit.released.eq(queue.r_en & queue.r_rdy),
         ]
         m.submodules.unpacker = unpacker = _Unpacker(plan, self._layout)
         m.d.comb += [
@@ -112,7 +117,10 @@ class Emitter(wiring.Component):
 
 
 class _Unpacker(wiring.Component):
-    """Splits entries into tokens: first which unit is next, one-hot, then its address and value."""
+    """Splits entries into tokens: first which unit is next, one-hot, then its address and value.
+
+    A sweep's last entry has one more bit, above its units: the end-of-step token.
+    """
 
     def __init__(self, plan: CorePlan, layout: Entry):
         self._plan = plan
@@ -127,46 +135,55 @@ class _Unpacker(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         plan = self._plan
-        is_end = self.entry.index == plan.sweep - 1
-        done = Signal(plan.units)
-        left = Signal(plan.units)
-        chosen = Signal(plan.units)
-        picked = Signal(self._layout)
-        picked_valid, picked_end, advance = Signal(), Signal(), Signal()
+        tokens = Cat(self.entry.fired, self.entry.index == plan.sweep - 1)
+        entry, left, is_single = Signal(self._layout), Signal(plan.units + 1), Signal()
+        picked, chosen = Signal(self._layout), Signal(plan.units + 1)
+        may_pick, may_leave = Signal(), Signal()
 
         m.d.comb += [
-            left.eq(self.entry.fired & ~done),
-            chosen.eq(_lowest(left)),
-            advance.eq(~picked_valid | self.o.ready | ~self.o.valid),
-            self.ready.eq(advance & self.valid & Mux(is_end, ~left.any(), _at_most_one(left))),
+            may_leave.eq(self.o.ready | ~self.o.valid),
+            may_pick.eq(may_leave | ~chosen.any()),
+            self.ready.eq(~left.any() | (is_single & may_pick)),
         ]
-        with m.If(advance):
+        below = [left[:index].any() for index in range(len(left))]
+        with m.If(may_pick):
             m.d.sync += [
-                picked.eq(self.entry),
-                picked.fired.eq(chosen),
-                picked_end.eq(is_end & ~left.any()),
-                picked_valid.eq(self.valid),
-                done.eq(Mux(self.valid & ~self.ready, done | chosen, 0)),
+                picked.eq(entry),
+                chosen.eq(Cat(bit & ~lower for bit, lower in zip(left, below, strict=True))),
+                left.eq(Cat(bit & lower for bit, lower in zip(left, below, strict=True))),
+                is_single.eq(~_at_least(left, 3)),
             ]
-        with m.If(self.o.ready | ~self.o.valid):
+        with m.If(self.ready):
             m.d.sync += [
-                self.o.valid.eq(picked_valid),
-                self.o.payload.end.eq(picked_end),
-                self.o.payload.last.eq(picked_end & picked.last),
-                self.o.payload.address.eq(times(picked.index, plan.units) + _index_of(picked.fired)),
-                self.o.payload.value.eq(_selected(picked.fired, picked.value)),
+                entry.eq(self.entry),
+                left.eq(Mux(self.valid, tokens, 0)),
+                is_single.eq(~_at_least(tokens, 2)),
+            ]
+        with m.If(may_leave):
+            m.d.sync += [
+                self.o.valid.eq(chosen.any()),
+                self.o.payload.end.eq(chosen[-1]),
+                self.o.payload.last.eq(chosen[-1] & picked.last),
+                self.o.payload.address.eq(
+                    times(picked.index, plan.units) + _index_of(chosen[:-1])
+                ),
+                self.o.payload.value.eq(_selected(chosen[:-1], picked.value)),
             ]
         return m
 
 
-def _lowest(mask: Value) -> Value:
-    """The lowest set bit alone."""
-    return mask & -mask
+def _at_least(bits: Value, count: int) -> Value:
+    """Whether ``count`` of the bits are set, in logic of logarithmic depth without adders."""
 
+    def unary(bits: Value) -> list[Value]:
+        """Entry k: at least k + 1 bits are set."""
+        if len(bits) == 1:
+            return [bits, *([Const(0)] * (count - 1))]
+        half = len(bits) // 2
+        a, b = [Const(1), *unary(bits[:half])], [Const(1), *unary(bits[half:])]
+        return [Cat(a[i] & b[k - i] for i in range(k + 1)).any() for k in range(1, count + 1)]
 
-def _at_most_one(mask: Value) -> Value:
-    """Whether no more than one bit is set."""
-    return ~(mask & (mask - 1)).any()
+    return unary(bits)[count - 1]
 
 
 def _index_of(one_hot: Value) -> Value:

@@ -22,6 +22,7 @@ class Family:
     register : from a register's clock edge to another's set-up, without logic between
     level : one look-up table
     carry : an adder's fixed part; ``carry_bit`` comes on top for each bit
+    memory : from a small memory's clock edge to its data, beyond a register's
     multiplier : a hardware multiplier without its registers; None: built of adders
     block_shapes : (words, bits) of one block RAM
     has_lut_ram : small memories can be read without a clock edge, from look-up tables
@@ -33,6 +34,7 @@ class Family:
     level: float
     carry: float
     carry_bit: float
+    memory: float
     multiplier: float | None
     block_shapes: tuple[tuple[int, int], ...]
     has_lut_ram: bool
@@ -43,7 +45,10 @@ class Family:
         width = max((n.range.width for n in (node, *node.operands)), default=0)
         adder = self.carry + self.carry_bit * width
         match node.op:
-            case "input" | "constant" | "shift_left" | "wrap":
+            case "input":
+                # Weighted sums come from a register; states and parameters from a memory.
+                return self.memory if "." in node.name else 0.0
+            case "constant" | "shift_left" | "wrap":
                 return 0.0
             case "add" | "sub" | "neg" | "ge":
                 return adder
@@ -74,14 +79,14 @@ class Family:
 
 FAMILIES = {
     # Lattice FPGA-TN-02006 (iCE40 HX, LP, UP: memory usage), delays from nextpnr reports.
-    "ice40hx": Family("ice40hx", 1.8, 1.2, 1.5, 0.13, None,
+    "ice40hx": Family("ice40hx", 1.8, 1.2, 1.5, 0.13, 1.6, None,
                       ((256, 16), (512, 8), (1024, 4), (2048, 2)), False, 80.0),
-    "ice40up": Family("ice40up", 3.5, 2.6, 3.0, 0.28, 9.0,
+    "ice40up": Family("ice40up", 3.5, 2.6, 3.0, 0.28, 3.0, 9.0,
                       ((256, 16), (512, 8), (1024, 4), (2048, 2)), False, 30.0),
     # Lattice FPGA-TN-02204 (ECP5 memory usage), speed grade 6.
-    "ecp5":    Family("ecp5", 1.4, 1.1, 1.4, 0.05, 4.0,
+    "ecp5":    Family("ecp5", 1.4, 1.1, 1.4, 0.05, 0.0, 4.0,
                       ((1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)), True, 150.0),
     # Gowin SUG283 (GW1NR primitives).
-    "gowin":   Family("gowin", 2.0, 1.8, 2.2, 0.06, 6.0,
+    "gowin":   Family("gowin", 2.0, 1.8, 2.2, 0.06, 0.0, 6.0,
                       ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2)), True, 60.0),
 }
