@@ -155,7 +155,7 @@ def _refuse_differences(
         if checker["failed"]
     ]
     if failed:
-        raise MismatchError(first_difference(design, dict(failed), events.steps))
+        raise MismatchError(first_difference(design, dict(failed), events))
     if outcome.stuck:
         raise MismatchError(
             f"the RTL stopped after {outcome.samples} of {events.samples} samples and "

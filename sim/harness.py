@@ -18,7 +18,9 @@ from spikeloom.sim.run import OPTIONS, OUTCOME, PROGRESS
 
 _PERIOD_NS = 2
 _CYCLES_BETWEEN_LOOKS = 500_000
-_LOOKS_WITHOUT_PROGRESS = 4
+_LOOKS_WITHOUT_PROGRESS = 2
+_CYCLES_AFTERWARDS = 1000
+"""In which nothing may follow what was expected."""
 
 
 @cocotb.test()
@@ -30,10 +32,11 @@ async def replay(dut: Any) -> None:
         getattr(dut, name).value = options.get(name, 0)
     Clock(dut.clk, _PERIOD_NS, unit="ns").start()
     stuck = await _watch(dut)
-    await Timer(_PERIOD_NS, unit="ns")
+    samples, cycles = int(dut.samples.value), int(dut.cycles.value)
+    await Timer(_PERIOD_NS * _CYCLES_AFTERWARDS, unit="ns")
     outcome = {
-        "samples": int(dut.samples.value),
-        "cycles": int(dut.cycles.value),
+        "samples": samples,
+        "cycles": cycles,
         "stuck": stuck,
         "checkers": [await _inspect(dut, index) for index in range(options["checkers"])],
     }

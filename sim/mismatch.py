@@ -7,6 +7,7 @@ from typing import Any
 
 from amaranth.hdl import Shape
 
+from spikeloom.hls_model.samples import InputEvents
 from spikeloom.rtl.core import ProbeLayout
 from spikeloom.rtl.design import Design
 from spikeloom.rtl.events import shape_of
@@ -15,13 +16,15 @@ from spikeloom.rtl.plan import CorePlan
 __all__ = ["first_difference"]
 
 
-def first_difference(design: Design, failed: Mapping[str, dict[str, Any]], steps: int) -> str:
+def first_difference(
+    design: Design, failed: Mapping[str, dict[str, Any]], events: InputEvents
+) -> str:
     """One line: sample, step, population, neuron, and both values.
 
     Parameters
     ----------
     failed : outcome of each checker that failed, by population or ``output``
-    steps : of each sample
+    events : of one of the inputs
     """
     places = []
     for name, checker in failed.items():
@@ -36,11 +39,16 @@ def first_difference(design: Design, failed: Mapping[str, dict[str, Any]], steps
             f"{checker['expected']} in the reference, while all neurons agree; rerun with --waves"
         )
     step, _, name, entry = min(places)
-    plan = design.plans[name]
-    what = _differing_word(plan, failed[name], entry)
+    sample, step = divmod(step, events.steps)
+    if sample >= events.samples:
+        return (
+            f"the RTL has results of population {name!r} after its last step, which the reference "
+            "does not have; rerun with --waves FILE to see it"
+        )
+    what = _differing_word(design.plans[name], failed[name], entry)
     return (
-        f"the RTL differs from the reference first at sample {step // steps}, step "
-        f"{step % steps}, population {name!r}, {what}; rerun with --waves FILE to see it"
+        f"the RTL differs from the reference first at sample {sample}, step {step}, population "
+        f"{name!r}, {what}; rerun with --waves FILE to see it"
     )
 
 
@@ -52,7 +60,7 @@ def _differing_word(plan: CorePlan, checker: Mapping[str, Any], entry: int) -> s
         if values[0] != values[1]:
             neuron = entry * plan.units + unit
             return f"neuron {neuron}: {word} is {values[0]} and should be {values[1]}"
-    return f"sweep entry {entry}: a result that the reference does not have"
+    return f"sweep entry {entry}: bits beyond those of its words"
 
 
 def _fields(plan: CorePlan) -> list[tuple[int, str, Shape, int]]:

@@ -18,6 +18,7 @@ __all__ = ["MODELS", "TOP", "Simulator", "build", "cache_folder"]
 
 TOP = "bench"
 MODELS = tuple(sorted((Path(__file__).parent / "models").glob("*.sv")))
+_LZ4 = Path(__file__).parent / "models" / "lz4"
 
 _CONTROL = f"""`verilator_config
 public_flat_rw -module "{TOP}" -var "*"
@@ -63,35 +64,42 @@ def build(verilog: str, *, waves: bool = False) -> Simulator:
     ToolError
         If Verilator, a C++ compiler, make or perl is missing, or the compilation fails.
     """
-    options = (*_VERILATOR_OPTIONS, *(("--trace-fst",) if waves else ()))
-    toolchain = _toolchain_key(options)
-    models = "".join(model.read_text() for model in MODELS)
-    key = _digest(toolchain, models, _CONTROL, verilog)
-    folder = cache_folder() / "simulators" / key
-    if not (folder / TOP).exists():
-        _compile(verilog, options, toolchain, folder)
-    return Simulator(folder / TOP, waves)
-
-
-def _compile(verilog: str, options: tuple[str, ...], toolchain: str, folder: Path) -> None:
-    from cocotb_tools import config
-
     for tool in ("g++", "make", "perl"):
         if shutil.which(tool) is None:
             raise ToolError(
                 f"cosimulation needs {tool}, which is not on the PATH; install it, for instance "
                 "with `apt install g++ make perl`"
             )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".build-"))
+    options = (*_VERILATOR_OPTIONS, *(("--trace-fst",) if waves else ()))
+    toolchain = _toolchain_key(options)
+    models = "".join(model.read_text() for model in MODELS)
+    key = _digest(toolchain, models, _CONTROL, verilog)
+    folder = cache_folder() / "simulators" / key
+    if not (folder / TOP).exists():
+        _compile(verilog, options, toolchain, folder, waves)
+    return Simulator(folder / TOP, waves)
+
+
+def _compile(
+    verilog: str, options: tuple[str, ...], toolchain: str, folder: Path, waves: bool
+) -> None:
+    from cocotb_tools import config
+
+    work = None
     try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".build-"))
         (work / "design.v").write_text(verilog)
         (work / "control.vlt").write_text(_CONTROL)
         libraries = config.libs_dir
         harness = config.share_dir / "lib" / "verilator" / "verilator.cpp"
         link = f"-Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator"
+        compression = []
+        if waves and not _has_header("lz4.h"):
+            (work / "liblz4.a").write_bytes(b"!<arch>\n")
+            compression = ["-CFLAGS", f"-I{_LZ4}", "-LDFLAGS", f"-L{work}"]
         _run(
-            [str(_verilator()), *options, "-Mdir", str(work), "-LDFLAGS", link,
+            [str(_verilator()), *options, "-Mdir", str(work), "-LDFLAGS", link, *compression,
              str(harness), str(work / "control.vlt"), str(work / "design.v"),
              *map(str, MODELS)],
             work,
@@ -118,7 +126,14 @@ def _compile(verilog: str, options: tuple[str, ...], toolchain: str, folder: Pat
                 "SPIKELOOM_CACHE to a folder with room"
             ) from error
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        if work is not None:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def _has_header(name: str) -> bool:
+    """Whether the C++ compiler finds a system header."""
+    command = ["g++", "-E", "-x", "c++", "-include", name, os.devnull]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 class _Runtime:
