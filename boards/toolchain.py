@@ -19,7 +19,7 @@ from spikeloom.boards.clock import ClockPlan, plan_clock
 from spikeloom.boards.devices import Device
 from spikeloom.boards.families import FLOWS, Flow, usage
 from spikeloom.boards.result import BuildResult, read_timing
-from spikeloom.boards.tools import YOSYS, find_tool, run_tool
+from spikeloom.boards.tools import YOSYS, Tool, find_tool, run_tool
 from spikeloom.hls_model.errors import FitError, SpikeloomError, TimingError, ToolError
 
 __all__ = ["synthesise"]
@@ -100,8 +100,7 @@ def synthesise(
             _elaborate(top, board, plan, flow, folder)
 
         with step("synthesise"):
-            log = folder / "yosys.log"
-            run_tool(yosys, ["-p", _synthesis_script(flow, board.device)], folder=folder, log=log)
+            _synthesise(yosys, flow, board.device, folder)
         cells = _count_cells(folder / "cells.json")
         needed = usage(cells, flow.cells)
         _check_fit(board.device, needed)
@@ -188,12 +187,30 @@ def _elaborate(top: Any, board: Board, plan: ClockPlan, flow: Flow, folder: Path
         (folder / f"{_NAME}{suffix}").write_bytes(data)
 
 
-def _synthesis_script(flow: Flow, device: Device) -> str:
-    options = " ".join(device.synth_options)
-    return (
-        f"read_rtlil {_NAME}.il; {flow.synth} {options} -top {_NAME} -json {_NAME}.json; "
-        f"tee -q -o cells.json stat -json"
-    )
+def _synthesise(yosys: Tool, flow: Flow, device: Device, folder: Path) -> None:
+    """Make the netlist. Where ABC9, which maps to tables, breaks off without a word (Yosys 0.70
+    does for some ECP5 designs), the older ABC maps instead."""
+    log = folder / "yosys.log"
+    command = f"{flow.synth} {' '.join(device.synth_options)} -top {_NAME}"
+    scripts = [f"{command} -json {_NAME}.json"]
+    if flow.table_mapping:
+        scripts.append(
+            f"{command} -run :map_luts; {flow.table_mapping}; "
+            f"{command} -run map_cells: -json {_NAME}.json"
+        )
+    for script in scripts:
+        steps = f"read_rtlil {_NAME}.il; {script}; tee -q -o cells.json stat -json"
+        try:
+            return run_tool(yosys, ["-p", steps], folder=folder, log=log)
+        except ToolError:
+            if script is scripts[-1] or not _died_in_abc(log):
+                raise
+    return None
+
+
+def _died_in_abc(log: Path) -> bool:
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return bool(lines) and lines[-1].startswith("Running ABC command")
 
 
 def _route_arguments(flow: Flow, device: Device, plan: ClockPlan, seed: int) -> list[str]:

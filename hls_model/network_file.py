@@ -38,10 +38,13 @@ _UNREADABLE = (
     EOFError,
     AttributeError,
     TypeError,
+    MemoryError,
+    NotImplementedError,
+    RuntimeError,
     zipfile.BadZipFile,
     zlib.error,
 )
-"""What NumPy raises for files that are truncated, foreign or hold pickles."""
+"""What NumPy raises for files that are truncated, foreign, encrypted or hold pickles."""
 
 _FORMAT = "spikeloom network"
 
@@ -116,15 +119,7 @@ def load(path: Path | str) -> Network:
         header = json.loads(str(arrays["header"]))
     except FileNotFoundError:
         raise ArtefactError(f"{path} does not exist; run `spikeloom quantize` first") from None
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        EOFError,
-        AttributeError,
-        TypeError,
-        zipfile.BadZipFile,
-    ) as error:
+    except _UNREADABLE as error:
         raise ArtefactError(
             f"{path} is not a network file, or is damaged ({error}); quantize the model again"
         ) from error

@@ -22,7 +22,7 @@ from spikeloom.hls_model.ranges import Range
 from spikeloom.hls_model.samples import InputEvents, to_events
 from spikeloom.hls_model.values import Value
 
-__all__ = ["Result", "simulate", "simulate_batches"]
+__all__ = ["Result", "events_per_step", "simulate", "simulate_batches"]
 
 Array = npt.NDArray[Any]
 
@@ -87,6 +87,18 @@ def simulate_batches(
     for start in range(0, first.samples, batch):
         part = {name: e[start : start + batch] for name, e in events.items()}
         yield _Simulation(network, part).run(record)
+
+
+def events_per_step(
+    network: Network, samples: Any, *, steps: int | None = None
+) -> dict[str, float]:
+    """Mean number of events that each input and population sends in a step."""
+    events = to_events(network, samples, steps)
+    sent = {
+        name: float((e.values != 0).sum(axis=2).mean()) for name, e in events.items()
+    }
+    result = simulate(network, samples, steps=steps)
+    return sent | {n: float((s != 0).sum(axis=2).mean()) for n, s in result.spikes.items()}
 
 
 class _Simulation:

@@ -1,19 +1,19 @@
 """A core: one population in hardware."""
 
+import numpy as np
 from amaranth.hdl import *
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
-import numpy as np
 
 from spikeloom.hls_model.ranges import Range
 from spikeloom.rtl.bank import Bank, sums_layout
 from spikeloom.rtl.emitter import Emitter
-from spikeloom.rtl.events import EventLayout, event_signature, shape_of
+from spikeloom.rtl.events import event_signature, shape_of
 from spikeloom.rtl.pipeline import NeuronPipeline, member_name, output_name
 from spikeloom.rtl.plan import CorePlan
 from spikeloom.rtl.sequencer import Sequencer
-from spikeloom.rtl.weights import bank_rows, pack
+from spikeloom.rtl.weights import bank_rows
 
 __all__ = ["Core", "ProbeLayout"]
 
@@ -185,11 +185,12 @@ class Core(wiring.Component):
         population = plan.network.population(plan.population)
         given = {f"p.{n}": v for n, v in population.parameters.items()}
         given |= {f"bias.{n}": v for n, v in population.bias.items()}
-        values = {n: np.resize(v, plan.size) for n, v in given.items() if n in self._dataflow.inputs}
+        needed = self._dataflow.inputs
+        values = {n: np.resize(v, plan.size) for n, v in given.items() if n in needed}
         if not values:
             return None
         layout = data.StructLayout({
-            member_name(n): shape_of(self._dataflow.inputs[n].range) for n in values
+            member_name(n): shape_of(needed[n].range) for n in values
         })
         padded = plan.sweep * plan.units
         words = [

@@ -1,5 +1,6 @@
 """Estimates what a core needs before anything is synthesised: look-up tables, blocks, cycles."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
 
@@ -12,9 +13,8 @@ __all__ = ["Estimate", "estimate", "step_cycles"]
 _FIXED_LUTS = 160
 """Sequencer, emitter and queues of a core, apart from what grows with its knobs."""
 
-_ACTIVITY = 0.02
-"""Part of the sources assumed to send an event in a step, when no samples say more: a sparse code,
-for which the sweep must be short."""
+_ACTIVITY = 0.1
+"""Part of the sources assumed to send an event in a step, when no samples say more."""
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,17 @@ def estimate(plan: CorePlan) -> Estimate:
     return Estimate(_luts(plan), _blocks(plan))
 
 
-def step_cycles(plan: CorePlan, events: float | None = None) -> float:
+def step_cycles(plan: CorePlan, activity: Mapping[str, float] | None = None) -> float:
     """Cycles that one step takes this core when it is never kept waiting.
 
     Parameters
     ----------
-    events : arriving per step; by default a fiftieth of the sources
+    activity : events per step by input and population; by default a tenth of its size
     """
-    arriving = _ACTIVITY * plan.source_count if events is None else events
+    arriving = sum(
+        activity[name] if activity else _ACTIVITY * plan.network.node(name).size
+        for name, _ in plan.sources
+    )
     return max(arriving * plan.slots + plan.issue_cycles, plan.sweep_interval)
 
 

@@ -43,11 +43,13 @@ def fit(
     *,
     lanes: Knob = None,
     units: Knob = None,
+    activity: Mapping[str, float] | None = None,
 ) -> dict[str, CorePlan]:
     """Plans for all populations: the fastest whose estimate stays within ``budget``.
 
-    The slowest core decides a step's time, since cores run concurrently: the cheapest plan of each
-    core that is no slower than the slowest is taken.
+    ``activity``, the mean number of events per step by input and population, tells how much
+    accumulating outweighs sweeping. The slowest core decides a step's time, since cores run
+    concurrently: the cheapest plan of each core that is no slower than the slowest is taken.
 
     Raises
     ------
@@ -55,7 +57,10 @@ def fit(
         If a knob makes no sense for a population, or nothing fits.
     """
     choices = {
-        p.name: list(_candidates(network, p.name, family, target_mhz, lanes, units))
+        p.name: [
+            (plan, estimate(plan), step_cycles(plan, activity))
+            for plan in _candidates(network, p.name, family, target_mhz, lanes, units)
+        ]
         for p in network.populations
     }
     bounds = sorted({cycles for plans in choices.values() for _, _, cycles in plans})
@@ -72,8 +77,8 @@ def fit(
 
 def _candidates(
     network: Network, name: str, family: Family, target_mhz: float, lanes: Knob, units: Knob
-) -> Iterator[tuple[CorePlan, Estimate, float]]:
-    """Useful plans of one population with their estimate and cycles per step."""
+) -> Iterator[CorePlan]:
+    """Useful plans of one population."""
     size = network.population(name).size
     chosen_lanes, chosen_units = _knob(lanes, name), _knob(units, name)
     if chosen_lanes is not None:
@@ -87,8 +92,7 @@ def _candidates(
             shared = isinstance(units, int)
             unit_choices = [max(u for u in divisors if u <= units)] if shared else [chosen_units]
         for u in unit_choices:
-            plan = _with_banks(network, name, family, target_mhz, l, u)
-            yield plan, estimate(plan), step_cycles(plan)
+            yield _with_banks(network, name, family, target_mhz, l, u)
 
 
 def _with_banks(

@@ -84,7 +84,7 @@ _CHAIN = (
     Stage(
         name="generate",
         run=stages.generate,
-        inputs=(stages.NETWORK,),
+        inputs=(stages.NETWORK, stages.REFERENCE),
         files=(),
         options=("board", "lanes", "units", "target_mhz"),
         packages=("rtl", "boards"),

@@ -16,7 +16,7 @@ from spikeloom.flow.settings import Settings
 from spikeloom.hls_model.errors import ArtefactError, BoardError, CheckpointError
 from spikeloom.hls_model.files import write_atomically
 from spikeloom.hls_model.network import Network
-from spikeloom.hls_model.reference import simulate
+from spikeloom.hls_model.reference import events_per_step, simulate
 
 if TYPE_CHECKING:
     from spikeloom.rtl.design import Design
@@ -52,6 +52,9 @@ DESIGN = "design.json"
 COSIM = "cosim.json"
 WAVES = "waves.fst"
 SYNTH = "synth/build.json"
+
+_MEASURED = 64
+"""Samples on which the number of events per step is measured."""
 
 _STRESSED = 32
 _STRESS = {"gaps": 0.25, "stalls": 0.25}
@@ -151,28 +154,38 @@ def reference(job: Job) -> list[str]:
             "samples": len(samples),
             "random": job.settings.samples is None,
             "accuracy": samples.accuracy(result.predictions),
+            "events_per_step": events_per_step(
+                network, samples.inputs[:_MEASURED], steps=samples.steps
+            ),
         },
     )
     return [RESULTS, REFERENCE]
 
 
 def generate(job: Job) -> list[str]:
-    """``network.npz`` → ``rtl/spikeloom.v``, and its plan in ``design.json``."""
+    """``network.npz``, ``reference.json`` → ``rtl/spikeloom.v``, its plan in ``design.json``."""
     from spikeloom.boards.design import generate
 
     network = job.network()
     settings = job.settings
+    activity = read_json(job.folder / REFERENCE, "reference")["events_per_step"]
     design = generate(
         network,
         board=settings.board,
         lanes=settings.lanes,
         units=settings.units,
         target_mhz=settings.target_mhz,
+        activity=activity,
     )
     verilog = design.verilog()
     with write_atomically(job.folder / VERILOG) as file:
         file.write(verilog.encode())
-    recipe = {name: getattr(settings, name) for name in ("board", "lanes", "units", "target_mhz")}
+    recipe = {
+        "board": settings.board,
+        "lanes": {name: plan.lanes for name, plan in design.plans.items()},
+        "units": {name: plan.units for name, plan in design.plans.items()},
+        "target_mhz": design.target_mhz,
+    }
     write_json(
         job.folder / DESIGN,
         {"network": network.hash, "options": recipe, **design.as_dict()},
