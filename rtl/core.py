@@ -141,7 +141,7 @@ class Core(wiring.Component):
         return self.plan.network.dataflow(self.plan.population)
 
     def _connect_inputs(self, m, neuron, unit, chosen, read, constants) -> None:
-        for name, node in self._dataflow.inputs.items():
+        for name in self._dataflow.inputs:
             kind, _, word = name.rpartition(".")
             if kind == "state":
                 value = read.data[unit][word]

@@ -86,11 +86,11 @@ def _candidates(
     else:
         lane_choices = sorted({ceil(size / slots) for slots in range(1, size + 1)})
     for l in lane_choices:
-        divisors = [u for u in range(1, l + 1) if l % u == 0]
-        unit_choices = divisors
-        if chosen_units is not None:
-            shared = isinstance(units, int)
-            unit_choices = [max(u for u in divisors if u <= units)] if shared else [chosen_units]
+        unit_choices = [u for u in range(1, l + 1) if l % u == 0]
+        if isinstance(units, int):
+            unit_choices = [max(u for u in unit_choices if u <= units)]
+        elif chosen_units is not None:
+            unit_choices = [chosen_units]
         for u in unit_choices:
             yield _with_banks(network, name, family, target_mhz, l, u)
 
@@ -126,7 +126,9 @@ def _fits(estimates: list[Estimate], budget: Budget | None) -> bool:
     return luts <= budget.luts and sum(e.blocks for e in estimates) <= budget.blocks
 
 
-def _refusal(network: Network, choices: Mapping[str, list], budget: Budget) -> str:
+def _refusal(network: Network, choices: Mapping[str, list], budget: Budget | None) -> str:
+    if budget is None:
+        return "no plan suits the knobs of all populations; leave lanes and units free"
     luts = sum(min(e.luts for _, e, _ in plans) for plans in choices.values())
     blocks = sum(min(e.blocks for _, e, _ in plans) for plans in choices.values())
     bits = max(p.bits for p in network.projections)

@@ -61,7 +61,7 @@ class RowMemory(wiring.Component):
         both_ports = depth <= _DP16KD_WORDS // 2
         columns = 2 * _DP16KD_BITS if both_ports else _DP16KD_BITS
         words = _DP16KD_WORDS // 2 if both_ports else _DP16KD_WORDS
-        levels = []
+        levels: list[Signal] = []
         for first in range(0, depth, words):
             data = Signal(ceil(width / columns) * columns, name=f"level{len(levels)}")
             for column in range(0, width, columns):
@@ -94,12 +94,12 @@ def _block(contents: list[int], address: Value, data: Value, both_ports: bool) -
     holds sixteen words in slots of 20 bits).
     """
     words = dp16kd_words(contents, both_ports)
-    initial = {}
+    initial: dict[str, Const] = {}
     for index in range(64):
         slots = words[16 * index : 16 * index + 16]
         value = sum(word << 20 * slot for slot, word in enumerate(slots))
         initial[f"p_INITVAL_{index:02X}"] = Const(value, 320)
-    ports = {}
+    ports: dict[str, object] = {}
     for half, port in enumerate("AB"):
         used = port == "A" or both_ports
         row = Cat(C(half, 1), address) if both_ports else address

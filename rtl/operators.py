@@ -4,6 +4,8 @@ Amaranth arithmetic never overflows, so each result is the exact value; the node
 how many of its bits matter.
 """
 
+from collections.abc import Callable
+
 from amaranth.hdl import *
 from amaranth.lib.memory import Memory
 
@@ -56,7 +58,7 @@ def _lookup(m: Module, node: Node, index: Value) -> Value:
     return port.data
 
 
-_RULES = {
+_RULES: dict[str, Callable[..., Value]] = {
     "add":         lambda a, b: a + b,
     "sub":         lambda a, b: a - b,
     "neg":         lambda a: -a,

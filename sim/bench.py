@@ -6,7 +6,7 @@ differs.
 """
 
 from amaranth.hdl import *
-from amaranth.lib import data, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.rtl.core import ProbeLayout

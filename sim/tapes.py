@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,6 @@ import numpy.typing as npt
 from spikeloom.hls_model.network import EVENTS, Network
 from spikeloom.hls_model.reference import Result
 from spikeloom.hls_model.samples import InputEvents
-from spikeloom.rtl.core import ProbeLayout
 from spikeloom.rtl.events import EventLayout, shape_of
 from spikeloom.rtl.plan import CorePlan
 from spikeloom.sim.bench import whole_bytes
@@ -113,8 +111,3 @@ def _by_entry(plan: CorePlan, values: npt.NDArray[np.integer]) -> npt.NDArray[np
 def _append(path: Path, fields: Fields) -> None:
     with path.open("ab") as file:
         file.write(pack(fields))
-
-
-def describe_layouts(plans: Mapping[str, CorePlan]) -> dict[str, int]:
-    """Bits of each population's sweep entry."""
-    return {name: ProbeLayout(plan).size - 1 for name, plan in plans.items()}
