@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import prod
+from math import inf, prod
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,9 @@ EVENTS = "events"
 """The source of an :class:`Output` that delivers spikes rather than a state word."""
 
 
+_INT64 = Range.signed(64)
+
+
 @dataclass(frozen=True)
 class Input:
     """Where events enter.
@@ -45,6 +48,16 @@ class Input:
     shape: tuple[int, ...]
     range: Range = BOOL
     unit: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not all(isinstance(n, int | np.integer) and n > 0 for n in self.shape):
+            raise NetworkError(
+                f"the shape of {self.name!r} must hold positive integers, not {self.shape}"
+            )
+        if self.range not in _INT64:
+            raise NetworkError(f"events of {self.name!r} must fit 64 bits, and {self.range} do not")
+        if not 0 < self.unit < inf:
+            raise NetworkError(f"the unit of {self.name!r} must be positive, not {self.unit}")
 
     @property
     def size(self) -> int:
@@ -73,6 +86,8 @@ class Population:
     initial: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.size, int | np.integer) or self.size < 1:
+            raise NetworkError(f"{self.name!r} must have at least one neuron, not {self.size!r}")
         _require_names("parameter", self, self.neuron.parameters, self.parameters, exact=True)
         _require_names("bias", self, self.neuron.ports, self.bias)
         _require_names("initial value", self, self.neuron.states(), self.initial)

@@ -8,6 +8,7 @@ Members: ``header`` (JSON text: contract version, inputs, populations, projectio
 from __future__ import annotations
 
 import json
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -41,6 +42,8 @@ _UNREADABLE = (
     MemoryError,
     NotImplementedError,
     RuntimeError,
+    SyntaxError,
+    tokenize.TokenError,
     zipfile.BadZipFile,
     zlib.error,
 )
@@ -114,7 +117,7 @@ def load(path: Path | str) -> Network:
     """Read the network in ``path``; see :meth:`Network.load`."""
     path = Path(path)
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         header = json.loads(str(arrays["header"]))
     except FileNotFoundError:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from spikeloom.hls_model.errors import SampleError
 from spikeloom.hls_model.network import Input, Network
+from spikeloom.hls_model.ranges import Range
 
 __all__ = ["InputEvents", "to_events"]
 
@@ -61,6 +62,8 @@ def to_events(network: Network, samples: Any, steps: int | None = None) -> dict[
     SampleError
         If a shape, type or value does not fit.
     """
+    if steps is not None and steps < 1:
+        raise SampleError(f"steps must be at least 1, not {steps}")
     if not isinstance(samples, Mapping):
         if len(network.inputs) != 1:
             raise SampleError(
@@ -116,5 +119,10 @@ def _to_integers(input: Input, array: npt.NDArray[Any]) -> npt.NDArray[np.intege
             f"event values of {input.name!r} must lie in {input.range}, not "
             f"[{lo:g}, {hi:g}]" + (f" (samples / {input.unit:g})" if input.unit != 1 else "")
         )
-    small = input.range.lo >= -128 and input.range.hi <= 127
-    return array.astype(np.int8 if small else np.int32)
+    smallest = next(t for t in (np.int8, np.int32, np.int64) if _holds(t, input.range))
+    return array.astype(smallest)
+
+
+def _holds(dtype: type[np.signedinteger[Any]], range: Range) -> bool:
+    info = np.iinfo(dtype)
+    return range in Range(int(info.min), int(info.max))
