@@ -160,6 +160,7 @@ class Bench(wiring.Component):
 
     Members
     -------
+    clk : In
     gaps, stalls : In, probability of a pause before an input token and of back-pressure at the
         output, in 1/256
     isolate : In, start a sample only when the one before has left: gives latencies
@@ -178,6 +179,7 @@ class Bench(wiring.Component):
         self.checkers = {n: Checker(f"expect_{n}", probe_bits(p)) for n, p in plans.items()}
         self.checkers["output"] = Checker("expect_output", cores.output_layout.size)
         super().__init__({
+            "clk": In(1),
             "gaps": In(9),
             "stalls": In(9),
             "isolate": In(1),
@@ -194,9 +196,21 @@ class Bench(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
+        # No reset: memories and registers start from their initial values, and next-state logic
+        # behind an input would be evaluated at both edges of the clock.
+        m.domains.sync = ClockDomain(reset_less=True)
+        m.d.comb += ClockSignal().eq(self.clk)
         m.submodules.network = cores = self._cores
         m.submodules.stall = stall = Chance(977)
         released = Signal()
+        # Registered, for the same reason.
+        gaps, isolate, inspect = Signal(9), Signal(), Signal.like(self.inspect)
+        m.d.sync += [
+            gaps.eq(self.gaps),
+            stall.level.eq(self.stalls),
+            isolate.eq(self.isolate),
+            inspect.eq(self.inspect),
+        ]
         players = []
         for index, name in enumerate(self._inputs):
             target = getattr(cores, f"i_{name}")
@@ -207,8 +221,8 @@ class Bench(wiring.Component):
                 Value.cast(target.payload).eq(Value.cast(player.o.payload)),
                 target.valid.eq(player.o.valid),
                 player.o.ready.eq(target.ready),
-                player.gaps.eq(self.gaps),
-                player.isolate.eq(self.isolate),
+                player.gaps.eq(gaps),
+                player.isolate.eq(isolate),
                 player.released.eq(released),
             ]
         self._check(m, cores, stall, released)
@@ -216,13 +230,12 @@ class Bench(wiring.Component):
 
         checkers = list(self.checkers.values())
         m.d.comb += [
-            stall.level.eq(self.stalls),
             self.failed.eq(Cat(c.failed for c in checkers)),
             self.finished.eq(self.failed.any() | ~Cat(c.valid for c in checkers).any()),
             self.progress.eq(sum(c.count for c in checkers)),
-            self.expected.eq(Array(c.expected for c in checkers)[self.inspect]),
-            self.observed.eq(Array(c.observed for c in checkers)[self.inspect]),
-            self.count.eq(Array(c.count for c in checkers)[self.inspect]),
+            self.expected.eq(Array(c.expected for c in checkers)[inspect]),
+            self.observed.eq(Array(c.observed for c in checkers)[inspect]),
+            self.count.eq(Array(c.count for c in checkers)[inspect]),
         ]
         return m
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +28,18 @@ _CYCLES_AFTERWARDS = 1000
 async def replay(dut: Any) -> None:
     """Let the bench play its tapes; write the outcome as JSON."""
     options = json.loads(os.environ[OPTIONS])
-    dut.rst.value = 0
     for name in ("gaps", "stalls", "isolate", "inspect"):
         getattr(dut, name).value = options.get(name, 0)
     Clock(dut.clk, _PERIOD_NS, unit="ns").start()
+    began = time.perf_counter()
     stuck = await _watch(dut)
+    seconds = time.perf_counter() - began
     samples, cycles = int(dut.samples.value), int(dut.cycles.value)
     await Timer(_PERIOD_NS * _CYCLES_AFTERWARDS, unit="ns")
     outcome = {
         "samples": samples,
         "cycles": cycles,
+        "seconds": seconds,
         "stuck": stuck,
         "checkers": [await _inspect(dut, index) for index in range(options["checkers"])],
     }

@@ -34,12 +34,14 @@ class Outcome:
     Attributes
     ----------
     samples, cycles : simulated
+    seconds : that it took, from the first clock edge on
     stuck : nothing happened any more, and not all was compared
     checkers : per checker ``failed``, ``count``, ``expected`` and ``observed``
     """
 
     samples: int
     cycles: int
+    seconds: float
     stuck: bool
     checkers: list[dict[str, Any]]
 

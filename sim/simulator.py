@@ -14,16 +14,26 @@ from pathlib import Path
 
 from spikeloom.hls_model.errors import ToolError
 
-__all__ = ["MODELS", "TOP", "Simulator", "build", "cache_folder"]
+__all__ = ["INPUTS", "MODELS", "OUTPUTS", "TOP", "Simulator", "build", "cache_folder"]
 
 TOP = "bench"
+INPUTS = ("gaps", "stalls", "isolate", "inspect")
+OUTPUTS = (
+    "finished", "failed", "samples", "cycles", "progress", "expected", "observed", "count",
+)  # fmt: skip
+"""Ports of the top module that the harness writes and reads."""
+
 MODELS = tuple(sorted((Path(__file__).parent / "models").glob("*.sv")))
 _LZ4 = Path(__file__).parent / "models" / "lz4"
 
 _CONTROL = f"""`verilator_config
-public_flat_rw -module "{TOP}" -var "*"
+public_flat_rw -module "{TOP}" -var "clk"
+{"".join(f'public_flat_rw -module "{TOP}" -var "{name}"' + chr(10) for name in INPUTS)}\
+{"".join(f'public_flat_rd -module "{TOP}" -var "{name}"' + chr(10) for name in OUTPUTS)}\
 lint_off
 """
+"""Opens nothing but the bench's ports to Python: logic behind a signal that could be written from
+outside is evaluated at both edges of the clock."""
 
 _VERILATOR_OPTIONS = (
     "-cc", "--exe", "--vpi", "--top-module", TOP, "--prefix", "Vtop", "-o", TOP,

@@ -27,7 +27,7 @@ def scripted(tmp_path):
 
 
 def test_outcome_progress_and_arguments(scripted, tmp_path):
-    found = {"samples": 2, "cycles": 30, "stuck": False, "checkers": []}
+    found = {"samples": 2, "cycles": 30, "seconds": 0.5, "stuck": False, "checkers": []}
     simulator = scripted(
         f"echo {PROGRESS} 1 15",
         "echo a line of the log",
