@@ -48,8 +48,10 @@ class RowMemory(wiring.Component):
         return m
 
     def _infer(self, m: Module) -> None:
+        # Yosys would rather make tables of a memory that fills less than half of a block.
         m.submodules.cells = cells = Memory(
-            shape=unsigned(len(self.data)), depth=len(self._rows), init=self._rows
+            shape=unsigned(len(self.data)), depth=len(self._rows), init=self._rows,
+            attrs={"ram_style": "block"},
         )
         port = cells.read_port()
         m.d.comb += port.addr.eq(self.address)
