@@ -1,0 +1,40 @@
+"""Weight memories: two cycles, a row per cycle; contents of instantiated blocks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from amaranth.sim import Simulator
+
+from spikeloom.rtl.families import FAMILIES
+from spikeloom.rtl.memory import RowMemory, dp16kd_words
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(("rows", "width"), [(1, 3), (2, 1), (5, 70), (300, 17)])
+def test_a_row_per_cycle_two_cycles_later(family, rows, width):
+    rng = np.random.default_rng(rows)
+    contents = [int.from_bytes(rng.bytes(16), "little") % (1 << width) for _ in range(rows)]
+    memory = RowMemory(contents, width, FAMILIES[family])
+    addresses = [int(a) for a in rng.integers(0, rows, 50)]
+    seen = []
+
+    async def testbench(ctx):
+        for address in [*addresses, 0, 0]:
+            ctx.set(memory.address, address)
+            _, _, row = await ctx.tick().sample(memory.data)
+            seen.append(row)
+
+    simulator = Simulator(memory)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(testbench)
+    simulator.run()
+    assert seen[2:] == [contents[a] for a in addresses]
+
+
+def test_words_of_an_ecp5_block():
+    assert dp16kd_words([1, 2], both_ports=False) == [1, 2]
+    # Rows of 36 bits, the lower half first.
+    assert dp16kd_words([0x2_0000_0003 << 2 | 1, 5], both_ports=True) == [
+        0xD, 0x2_0000_0003 << 2 >> 18, 5, 0,
+    ]  # fmt: skip
