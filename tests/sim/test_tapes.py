@@ -64,7 +64,7 @@ def test_expected_entries_hold_events_then_states_and_zeros_for_padding():
 
 def test_readout_has_each_neuron_at_the_last_step(tmp_path):
     network = small_network(Output("p", "v"))
-    layout = networks.design_of(network).cores().output_layout
+    layout = EventLayout(3, Range.signed(5))
     write_output(tmp_path / "out", network, layout, simulate(network, SAMPLES))
     words = (tmp_path / "out").read_bytes()
     tokens = [int.from_bytes(words[i : i + 2], "big") for i in range(0, len(words), 2)]

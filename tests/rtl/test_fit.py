@@ -1,0 +1,92 @@
+"""Fitting: the fastest that is in the budget, the knobs that were asked for, and refusals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spikeloom.hls_model import LIF, Input, Network, Output, Population, Projection, Range
+from spikeloom.hls_model.errors import FitError
+from spikeloom.rtl.estimate import estimate, step_cycles
+from spikeloom.rtl.families import FAMILIES
+from spikeloom.rtl.fit import Budget, fit
+
+FAMILY = FAMILIES["ecp5"]
+
+
+@pytest.fixture(scope="module")
+def network():
+    lif = LIF(Range.signed(10))
+    rng = np.random.default_rng(0)
+    return Network(
+        (Input("i", (60,)),),
+        (
+            Population("a", 24, lif, {"threshold": 9}),
+            Population("b", 10, lif, {"threshold": 9}),
+        ),
+        (
+            Projection("i", "a", rng.integers(-8, 8, (24, 60))),
+            Projection("a", "b", rng.integers(-8, 8, (10, 24))),
+        ),
+        Output("b"),
+    )
+
+
+def needed(plans):
+    estimates = [estimate(p) for p in plans.values()]
+    return sum(e.luts for e in estimates), sum(e.blocks for e in estimates)
+
+
+def slowest(plans):
+    return max(step_cycles(p) for p in plans.values())
+
+
+def test_without_a_budget_it_is_as_fast_as_possible(network):
+    plans = fit(network, FAMILY, 100.0)
+    assert list(plans) == ["a", "b"]
+    assert plans["a"].lanes == 24
+
+
+def test_less_room_is_slower_and_never_exceeded(network):
+    before = 0.0
+    for luts in (20_000, 1500, 1100, 900):
+        plans = fit(network, FAMILY, 100.0, Budget("X", luts, 40))
+        assert needed(plans)[0] <= luts
+        assert needed(plans)[1] <= 40
+        assert slowest(plans) >= before
+        before = slowest(plans)
+
+
+def test_shared_knobs_are_cut_to_each_population(network):
+    plans = fit(network, FAMILY, 100.0, lanes=16, units=4)
+    assert {n: (p.lanes, p.units) for n, p in plans.items()} == {"a": (16, 4), "b": (10, 2)}
+
+
+def test_knobs_by_population(network):
+    plans = fit(network, FAMILY, 100.0, lanes={"a": 8}, units={"a": 2, "b": 1})
+    assert (plans["a"].lanes, plans["a"].units, plans["b"].units) == (8, 2, 1)
+
+
+def test_refusal_says_what_is_needed_and_what_there_is(network):
+    with pytest.raises(
+        FitError,
+        match=r"the network does not fit Tiny: it needs at least \d+ LUTs and \d+ block RAMs for "
+        r"its cores, and there are 100 and 2 beside the link; quantize to fewer than 4 bits, use "
+        "fewer neurons, or choose a larger board",
+    ):
+        fit(network, FAMILY, 100.0, Budget("Tiny", 100, 2))
+
+
+@pytest.mark.parametrize("knob", [0, -4])
+def test_senseless_knobs(network, knob):
+    with pytest.raises(FitError, match=f"lanes and units must be at least 1, not {knob}"):
+        fit(network, FAMILY, 100.0, lanes=knob)
+    with pytest.raises(FitError, match=f"lanes and units must be at least 1, not {knob}"):
+        fit(network, FAMILY, 100.0, units=knob)
+
+
+def test_knobs_beyond_a_population(network):
+    with pytest.raises(FitError, match=r"'a' has 24 neurons, so lanes must lie in \[1, 24\]"):
+        fit(network, FAMILY, 100.0, lanes={"a": 25})
+    with pytest.raises(FitError, match="units must divide the 8 lanes of 'a', so be one of"):
+        fit(network, FAMILY, 100.0, lanes={"a": 8}, units={"a": 3})
