@@ -15,6 +15,9 @@ __all__ = ["Budget", "fit"]
 Knob = int | Mapping[str, int] | None
 """One value for all populations, values by population, or free."""
 
+_LUTS_PER_BLOCK = 40
+"""What a block RAM counts when plans are compared by size."""
+
 _WIDER_BANKS = 1.15
 """Part of additional block RAMs that narrower banks, which clock faster, may cost."""
 
@@ -33,6 +36,20 @@ class Budget:
     name: str
     luts: int
     blocks: int
+
+
+_AHEAD = 0.25
+"""Part of the slowest core's time that the others should take if there is room: events come in
+bursts, and a core that is just fast enough on average holds its source up."""
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """A plan with its estimate and its cycles per step."""
+
+    plan: CorePlan
+    estimate: Estimate
+    cycles: float
 
 
 def fit(
@@ -58,20 +75,18 @@ def fit(
     """
     choices = {
         p.name: [
-            (plan, estimate(plan), step_cycles(plan, activity))
+            _Choice(plan, estimate(plan), step_cycles(plan, activity))
             for plan in _candidates(network, p.name, family, target_mhz, lanes, units)
         ]
         for p in network.populations
     }
-    bounds = sorted({cycles for plans in choices.values() for _, _, cycles in plans})
+    bounds = sorted({choice.cycles for plans in choices.values() for choice in plans})
     for bound in bounds:
-        chosen = {}
-        for name, plans in choices.items():
-            quick = [c for c in plans if c[2] <= bound]
-            if quick:
-                chosen[name] = min(quick, key=lambda c: (c[1].luts + 40 * c[1].blocks, c[2]))
-        if len(chosen) == len(choices) and _fits([e for _, e, _ in chosen.values()], budget):
-            return {name: plan for name, (plan, _, _) in chosen.items()}
+        for part in (_AHEAD, 1.0):
+            chosen = [_cheapest(plans, bound, part) for plans in choices.values()]
+            plans = [choice.plan for choice in chosen if choice is not None]
+            if len(plans) == len(choices) and _fits(plans, budget):
+                return {plan.population: plan for plan in plans}
     raise FitError(_refusal(network, choices, budget))
 
 
@@ -119,18 +134,29 @@ def _knob(knob: Knob, name: str) -> int | None:
     return knob
 
 
-def _fits(estimates: list[Estimate], budget: Budget | None) -> bool:
+def _cheapest(choices: list[_Choice], bound: float, part: float) -> _Choice | None:
+    """The smallest choice that keeps within ``bound``, and within ``part`` of it if any does."""
+    limit = min(bound, max(part * bound, min(choice.cycles for choice in choices)))
+    quick = [choice for choice in choices if choice.cycles <= limit]
+    size = {id(c): c.estimate.luts + _LUTS_PER_BLOCK * c.estimate.blocks for c in quick}
+    return min(quick, key=lambda c: (size[id(c)], c.cycles), default=None)
+
+
+def _fits(plans: list[CorePlan], budget: Budget | None) -> bool:
     if budget is None:
         return True
+    estimates = [estimate(plan) for plan in plans]
     luts = sum(e.luts for e in estimates)
     return luts <= budget.luts and sum(e.blocks for e in estimates) <= budget.blocks
 
 
-def _refusal(network: Network, choices: Mapping[str, list], budget: Budget | None) -> str:
+def _refusal(
+    network: Network, choices: Mapping[str, list[_Choice]], budget: Budget | None
+) -> str:
     if budget is None:
         return "no plan suits the knobs of all populations; leave lanes and units free"
-    luts = sum(min(e.luts for _, e, _ in plans) for plans in choices.values())
-    blocks = sum(min(e.blocks for _, e, _ in plans) for plans in choices.values())
+    luts = sum(min(c.estimate.luts for c in plans) for plans in choices.values())
+    blocks = sum(min(c.estimate.blocks for c in plans) for plans in choices.values())
     bits = max(p.bits for p in network.projections)
     return (
         f"the network does not fit {budget.name}: it needs at least {luts} LUTs and {blocks} block "

@@ -15,6 +15,11 @@ from spikeloom.rtl.operators import lower
 __all__ = ["NeuronPipeline", "Schedule", "member_name", "output_name", "schedule"]
 
 
+_CAUTION = 0.8
+"""Part of a clock period that estimated paths may fill: wires of a full device are longer, and a
+register more costs little."""
+
+
 @dataclass(frozen=True)
 class Schedule:
     """Which stage computes each node.
@@ -38,7 +43,7 @@ def schedule(dataflow: Dataflow, family: Family, target_mhz: float) -> Schedule:
     ----------
     target_mhz : the clock to meet; a single operation slower than that gets a stage of its own
     """
-    budget = 1000 / target_mhz - family.register
+    budget = _CAUTION * 1000 / target_mhz - family.register
     stages: dict[Node, int] = {}
     arrival: dict[Node, float] = {}
     for node in dataflow.nodes:
