@@ -80,7 +80,8 @@ class Player(wiring.Component):
     -------
     o : Out, event stream
     gaps : In, probability of a pause before a token, in 1/256
-    isolate, released : In, with ``isolate`` wait for ``released`` after each sample
+    isolate, samples : In, with ``isolate`` wait after each sample until as many ``samples`` have
+        left the network
     valid : Out, tokens are left
     """
 
@@ -90,7 +91,7 @@ class Player(wiring.Component):
             "o": Out(wiring.Signature({"payload": Out(layout), "valid": Out(1), "ready": In(1)})),
             "gaps": In(9),
             "isolate": In(1),
-            "released": In(1),
+            "samples": In(32),
             "valid": Out(1),
         })
 
@@ -99,6 +100,7 @@ class Player(wiring.Component):
         m.submodules.tape = tape = Tape(self._name, self._layout.size)
         m.submodules.chance = chance = Chance(self._seed)
         holding, offered = Signal(), Signal()
+        played = Signal(32)
         m.d.comb += [
             chance.level.eq(self.gaps),
             self.valid.eq(tape.valid),
@@ -108,10 +110,9 @@ class Player(wiring.Component):
             tape.next.eq(self.o.valid & self.o.ready),
         ]
         m.d.sync += offered.eq(self.o.valid & ~self.o.ready)
-        with m.If(tape.next & self.o.payload.last & self.isolate):
-            m.d.sync += holding.eq(1)
-        with m.Elif(self.released):
-            m.d.sync += holding.eq(0)
+        # An input that the output does not wait for may still be behind it.
+        m.d.comb += holding.eq(self.isolate & (played > self.samples))
+        m.d.sync += played.eq(played + (tape.next & self.o.payload.last))
         return m
 
 
@@ -223,7 +224,7 @@ class Bench(wiring.Component):
                 player.o.ready.eq(target.ready),
                 player.gaps.eq(gaps),
                 player.isolate.eq(isolate),
-                player.released.eq(released),
+                player.samples.eq(self.samples),
             ]
         self._check(m, cores, stall, released)
         self._measure(m, players, released)

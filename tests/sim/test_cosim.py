@@ -98,6 +98,23 @@ def test_gaps_and_stalls_cost_cycles_and_nothing_else(design, isolate):
     assert rough.simulated_cycles > 1.5 * plain.simulated_cycles
 
 
+def test_inputs_that_the_output_does_not_wait_for():
+    """Two networks side by side; the one that is not the output's takes far longer."""
+    lif = LIF(Range.signed(8))
+    network = Network(
+        (Input("quick", (1,)), Input("slow", (20,))),
+        (Population("out", 1, lif, {"threshold": 2}), Population("big", 9, lif, {"threshold": 5})),
+        (
+            Projection("quick", "out", np.ones((1, 1), dtype=int)),
+            Projection("slow", "big", np.ones((9, 20), dtype=int)),
+        ),
+        Output("out"),
+    )
+    samples = {"quick": np.ones((3, 2, 1), dtype=int), "slow": np.ones((3, 2, 20), dtype=int)}
+    report = cosimulate(networks.design_of(network), samples)
+    assert report.samples == 3
+
+
 def test_held_input(design):
     held = np.array([[1, 0, 1, 1, 0], [0, 1, 1, 1, 1]])
     report = cosimulate(design, held, steps=3)
