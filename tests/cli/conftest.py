@@ -105,6 +105,10 @@ class Chain:
             network=network,
             target_mhz=options["target_mhz"] or 40.0,
             verilog=verilog,
+            plans={
+                p.name: SimpleNamespace(lanes=options["lanes"], units=options["units"])
+                for p in network.populations
+            },
             as_dict=lambda: {"cores": []},
         )
 

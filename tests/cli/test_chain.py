@@ -96,7 +96,8 @@ def test_contents_count_rather_than_names(build, chain, checkpoint, samples):
     assert ran(chain) == ["import", "quantize"]
     np.savez(samples, inputs=np.ones((2, 5, 4), dtype=int))
     build()
-    assert ran(chain) == ["quantize", "cosim"]
+    # Other samples have other activity, which weighs a design's knobs.
+    assert ran(chain) == ["quantize", "generate", "cosim"]
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,13 @@ class Job:
             return read_samples(settings.samples, settings.steps)
         return random_samples(network.inputs[0].shape, settings.steps)
 
+    def activity(self, network: Network) -> dict[str, float] | None:
+        """Events per step as the stage ``reference`` measured them; None if it did not run."""
+        if not (self.folder / REFERENCE).exists():
+            return None
+        measured = read_json(self.folder / REFERENCE, "reference")
+        return measured["events_per_step"] if measured["network"] == network.hash else None
+
     def design(self, network: Network) -> Design:
         """The design that the stage ``generate`` described."""
         from spikeloom.boards.design import generate
@@ -168,14 +175,13 @@ def generate(job: Job) -> list[str]:
 
     network = job.network()
     settings = job.settings
-    activity = read_json(job.folder / REFERENCE, "reference")["events_per_step"]
     design = generate(
         network,
         board=settings.board,
         lanes=settings.lanes,
         units=settings.units,
         target_mhz=settings.target_mhz,
-        activity=activity,
+        activity=job.activity(network),
     )
     verilog = design.verilog()
     with write_atomically(job.folder / VERILOG) as file:
