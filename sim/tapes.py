@@ -33,17 +33,24 @@ def pack(fields: Fields) -> bytes:
     return np.packbits(bits[:, ::-1], axis=1).tobytes()
 
 
-def token_fields(layout: EventLayout, events: npt.NDArray[np.integer]) -> Fields:
-    """Event tokens of samples [samples, steps, size], ascending in each step, steps closed."""
-    samples, steps, size = events.shape
-    is_token = np.concatenate(
-        [events != 0, np.ones((samples, steps, 1), dtype=bool)], axis=2
-    ).reshape(-1)
+def token_fields(
+    layout: EventLayout,
+    values: npt.NDArray[np.integer],
+    is_sent: npt.NDArray[np.bool_] | None = None,
+) -> Fields:
+    """Event tokens of samples [samples, steps, size], ascending in each step, steps closed.
+
+    ``is_sent``, of a shape that broadcasts to that of ``values``, says which values are events;
+    by default those that are not 0.
+    """
+    samples, steps, size = values.shape
+    is_token = np.ones((samples, steps, size + 1), dtype=bool)
+    is_token[:, :, :size] = values != 0 if is_sent is None else is_sent
     position = np.flatnonzero(is_token)
     address = position % (size + 1)
     end = address == size
     step = position // (size + 1) % steps
-    value = np.pad(events, ((0, 0), (0, 0), (0, 1))).reshape(-1)[position]
+    value = np.pad(values, ((0, 0), (0, 0), (0, 1))).reshape(-1)[position]
     return [
         (end.astype(np.int64), 1),
         ((end & (step == steps - 1)).astype(np.int64), 1),
@@ -67,21 +74,9 @@ def write_output(path: Path, network: Network, layout: EventLayout, result: Resu
         _append(path, token_fields(layout, result.spikes[output.population]))
         return
     words = result.states[output.population][output.source]
-    samples, steps, size = words.shape
     # At the last step every neuron sends its word, even if it is 0.
-    sent = np.concatenate([np.zeros((steps - 1, size + 1), bool), np.ones((1, size + 1), bool)])
-    sent[:, size] = True
-    position = np.flatnonzero(np.broadcast_to(sent, (samples, steps, size + 1)).reshape(-1))
-    address = position % (size + 1)
-    end = address == size
-    last = end & (position // (size + 1) % steps == steps - 1)
-    value = np.pad(words, ((0, 0), (0, 0), (0, 1))).reshape(-1)[position]
-    _append(path, [
-        (end.astype(np.int64), 1),
-        (last.astype(np.int64), 1),
-        (np.where(end, 0, address), layout["address"].width),
-        (value.astype(np.int64), layout["value"].width),
-    ])
+    is_last = np.arange(words.shape[1])[:, None] == words.shape[1] - 1
+    _append(path, token_fields(layout, words, is_last))
 
 
 def write_expected(path: Path, plan: CorePlan, result: Result) -> None:
