@@ -88,15 +88,16 @@ class Population:
     def __post_init__(self) -> None:
         if not isinstance(self.size, int | np.integer) or self.size < 1:
             raise NetworkError(f"{self.name!r} must have at least one neuron, not {self.size!r}")
-        _require_names("parameter", self, self.neuron.parameters, self.parameters, exact=True)
-        _require_names("bias", self, self.neuron.ports, self.bias)
-        _require_names("initial value", self, self.neuron.states(), self.initial)
+        _require_names("parameters", self, self.neuron.parameters, self.parameters, exact=True)
+        _require_names("biases", self, self.neuron.ports, self.bias)
+        _require_names("initial values", self, self.neuron.states(), self.initial)
         for kind in ("parameters", "bias"):
             tidy = {
                 n: _shared_or_each(v, self.size, f"{kind} {n!r} of {self.name!r}")
                 for n, v in getattr(self, kind).items()
             }
             object.__setattr__(self, kind, tidy)
+        object.__setattr__(self, "initial", {w: int(v) for w, v in self.initial.items()})
         for word, value in self.initial.items():
             if value not in self.neuron.states()[word]:
                 raise NetworkError(
@@ -367,7 +368,7 @@ def _require_names(
     known, given = set(known), set(given)
     if (exact and known != given) or not given <= known:
         raise NetworkError(
-            f"{population.name!r} ({type(population.neuron).__name__}) takes the {what}s "
+            f"{population.name!r} ({type(population.neuron).__name__}) takes the {what} "
             f"{sorted(known)}, not {sorted(given)}"
         )
 

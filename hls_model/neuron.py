@@ -95,6 +95,10 @@ def trace(
     RangeError
         If a next state can leave its declared range, or the step is malformed.
     """
+    if "event" in neuron.ports:
+        raise RangeError(
+            f"a port of {type(neuron).__name__} must not be called 'event', which is its output"
+        )
     tracer = Tracer()
     declared = neuron.states()
     state = SimpleNamespace(**{n: tracer.input(f"state.{n}", r) for n, r in declared.items()})

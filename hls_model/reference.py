@@ -94,9 +94,7 @@ def events_per_step(
 ) -> dict[str, float]:
     """Mean number of events that each input and population sends in a step."""
     events = to_events(network, samples, steps)
-    sent = {
-        name: float((e.values != 0).sum(axis=2).mean()) for name, e in events.items()
-    }
+    sent = {name: float((e.values != 0).sum(axis=2).mean()) for name, e in events.items()}
     result = simulate(network, samples, steps=steps)
     return sent | {n: float((s != 0).sum(axis=2).mean()) for n, s in result.spikes.items()}
 

