@@ -24,7 +24,7 @@ __all__ = ["BoardTop", "generate"]
 _LINK_LUTS = 900
 """What link, clock and reset take of a device's look-up tables, at most."""
 
-_LINK_BLOCKS = 3
+_LINK_BLOCKS = 4
 
 _USABLE_LUTS = 0.75
 """Part of the look-up tables that estimates may fill: fuller devices route badly."""

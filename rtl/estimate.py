@@ -13,6 +13,9 @@ __all__ = ["Estimate", "estimate", "step_cycles"]
 _FIXED_LUTS = 160
 """Sequencer, emitter and queues of a core, apart from what grows with its knobs."""
 
+_QUEUE_BLOCKS = 1
+"""The queue in front of a core, where there is no distributed RAM."""
+
 _ACTIVITY = 0.1
 """Part of the sources assumed to send an event in a step, when no samples say more."""
 
@@ -89,15 +92,22 @@ def _blocks(plan: CorePlan) -> int:
     blocks = plan.banks * blocks_for(plan.family, plan.rows, weights)
     if plan.family.has_lut_ram:
         return blocks
-    states = plan.network.population(plan.population).neuron.states().values()
+    population = plan.network.population(plan.population)
+    states = population.neuron.states().values()
     dataflow = plan.network.dataflow(plan.population)
     each = [shape_of(n.range).width for name, n in dataflow.inputs.items()
             if name.startswith(("p.", "bias."))]
     for bits in (sum(shape_of(r).width for r in states), sum(each)):
         if bits and plan.sweep > 1:
             blocks += blocks_for(plan.family, plan.sweep, bits * plan.units)
-    entry = EventLayout(plan.size, plan.event_range)["value"].width * plan.units + plan.units + 8
-    return blocks + blocks_for(plan.family, plan.queue_depth, entry) + 1
+    emitted = [plan.event_range] if plan.emits_events else []
+    if plan.readout is not None:
+        emitted.append(population.neuron.states()[plan.readout])
+    for range in emitted:
+        value = EventLayout(plan.size, range)["value"].width
+        entry = plan.units * (1 + value) + (plan.sweep - 1).bit_length() + 1
+        blocks += blocks_for(plan.family, plan.queue_depth, entry)
+    return blocks + _QUEUE_BLOCKS
 
 
 def blocks_for(family: Family, words: int, bits: int) -> int:
