@@ -1,5 +1,8 @@
 """Number types, the neuron language, the integer network and its reference. Needs NumPy only."""
 
+from spikeloom.hls_model.adaptive import AdaptiveLIF
+from spikeloom.hls_model.gated import GatedUnit, SigmoidTable
+from spikeloom.hls_model.graded import GradedLIF, Grading, MultiSpikeLIF
 from spikeloom.hls_model.network import (
     CONTRACT,
     EVENTS,
@@ -13,6 +16,7 @@ from spikeloom.hls_model.neuron import Neuron, State
 from spikeloom.hls_model.neurons import LIF, FineInput, Integrator, NoLeak, ScaleLeak, ShiftLeak
 from spikeloom.hls_model.ranges import BOOL, Range
 from spikeloom.hls_model.reference import Result, simulate
+from spikeloom.hls_model.synaptic import CubaLIF
 from spikeloom.hls_model.values import (
     Value,
     lookup,
@@ -30,9 +34,15 @@ __all__ = [
     "CONTRACT",
     "EVENTS",
     "LIF",
+    "AdaptiveLIF",
+    "CubaLIF",
     "FineInput",
+    "GatedUnit",
+    "GradedLIF",
+    "Grading",
     "Input",
     "Integrator",
+    "MultiSpikeLIF",
     "Network",
     "Neuron",
     "NoLeak",
@@ -43,6 +53,7 @@ __all__ = [
     "Result",
     "ScaleLeak",
     "ShiftLeak",
+    "SigmoidTable",
     "State",
     "Value",
     "lookup",

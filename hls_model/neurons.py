@@ -41,15 +41,21 @@ class ShiftLeak(Setting):
 
 @dataclass(frozen=True)
 class ScaleLeak(Setting):
-    """``(v · beta) ≫ bits`` with the parameter ``beta`` in [0, 2**bits]."""
+    """``(v · beta) ≫ bits`` with the parameter ``beta`` in [0, 2**bits].
+
+    ``parameter`` renames it, for neurons that decay twice.
+    """
 
     bits: int
     rounding: Rounding = "floor"
+    parameter: str = "beta"
 
-    parameters = ("beta",)
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        return (self.parameter,)
 
     def apply(self, v: Value, p: Any) -> Value:
-        return shift_right(v * p.beta, self.bits, self.rounding)
+        return shift_right(v * getattr(p, self.parameter), self.bits, self.rounding)
 
 
 Leak = NoLeak | ShiftLeak | ScaleLeak
