@@ -74,9 +74,6 @@ class GatedUnit(Neuron):
     def states(self) -> dict[str, Range]:
         return {"i": self.i, "u": self.u}
 
-    def events(self) -> Range:
-        return self.grading.range
-
     def step(self, state: Any, x: Any, p: Any) -> tuple[State, Value]:
         keep = self.gate.apply(x.forget)
         candidate = saturate(maximum(x.cell, 0), self.i)

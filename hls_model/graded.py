@@ -37,9 +37,6 @@ class MultiSpikeLIF(Neuron):
     def states(self) -> dict[str, Range]:
         return {"v": self.v}
 
-    def events(self) -> Range:
-        return Range(0, self.most)
-
     def step(self, state: Any, x: Any, p: Any) -> tuple[State, Value]:
         v = self.leak.apply(state.v, p) + x
         reached = v >= p.threshold
@@ -108,9 +105,6 @@ class GradedLIF(Neuron):
 
     def states(self) -> dict[str, Range]:
         return {"v": self.v}
-
-    def events(self) -> Range:
-        return self.grading.range
 
     def step(self, state: Any, x: Any, p: Any) -> tuple[State, Value]:
         q, rest = self.grading.apply(self.leak.apply(state.v, p) + x)

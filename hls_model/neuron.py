@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from spikeloom.hls_model.dataflow import Dataflow, Tracer, require
 from spikeloom.hls_model.errors import NetworkError, RangeError
-from spikeloom.hls_model.ranges import BOOL, Range
+from spikeloom.hls_model.ranges import Range
 from spikeloom.hls_model.values import Value
 
 __all__ = ["Neuron", "Setting", "State", "decode_setting", "encode_setting", "trace"]
@@ -65,10 +65,6 @@ class Neuron(Setting):
         population states another initial value."""
         raise NotImplementedError(f"{type(self).__name__} must define states()")
 
-    def events(self) -> Range:
-        """Declared range of the event's value; spikes without a grade are 0 or 1."""
-        return BOOL
-
     def step(self, state: Any, x: Any, p: Any) -> tuple[State, Value | int]:
         """One step: the next state, and the event's value (0: no event)."""
         raise NotImplementedError(f"{type(self).__name__} must define step()")
@@ -120,7 +116,6 @@ def trace(
         return result if isinstance(result, Value) else Value(tracer, tracer.constant(result))
 
     outputs = {"event": value(event)}
-    require(outputs["event"].payload.range, neuron.events(), f"{name}'s event")
     for word, range in declared.items():
         outputs[f"state.{word}"] = value(getattr(following, word))
         require(outputs[f"state.{word}"].payload.range, range, f"{name}'s state {word!r}")

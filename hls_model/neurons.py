@@ -156,9 +156,6 @@ class Integrator(Neuron):
     def states(self) -> dict[str, Range]:
         return {"v": self.v}
 
-    def events(self) -> Range:
-        return Range(0, 0)
-
     def step(self, state: Any, x: Any, p: Any) -> tuple[State, int]:
         v = self.leak.apply(state.v, p) + x
         return State(v=saturate(v, self.v)), 0
@@ -182,9 +179,6 @@ class FineInput(Neuron):
 
     def states(self) -> dict[str, Range]:
         return dict(self.neuron.states())
-
-    def events(self) -> Range:
-        return self.neuron.events()
 
     def step(self, state: Any, x: Any, p: Any) -> tuple[State, Value | int]:
         return self.neuron.step(state, shift_left(x, self.bits) + p.offset, p)

@@ -40,9 +40,6 @@ class CubaLIF(Neuron):
     def states(self) -> dict[str, Range]:
         return {"i": self.i, **self.neuron.states()}
 
-    def events(self) -> Range:
-        return self.neuron.events()
-
     def step(self, state: Any, x: Any, p: Any) -> tuple[State, Value | int]:
         i = saturate(self.synapse.apply(state.i, p) + x, self.i)
         driven, event = self.neuron.step(state, state.i if self.uses_old_current else i, p)

@@ -49,12 +49,9 @@ class Graded(Neuron):
     def states(self):
         return {"v": self.v}
 
-    def events(self):
-        return Range(-self.largest, self.largest)
-
     def step(self, state, x, p):
         v = state.v + x
-        q = saturate(shift_right(v, self.shift, "trunc"), self.events())
+        q = saturate(shift_right(v, self.shift, "trunc"), Range(-self.largest, self.largest))
         q = select((q > self.dead) | (q < -self.dead), q, 0)
         return State(v=saturate(v - (q << self.shift), self.v)), q
 
@@ -87,9 +84,6 @@ class Everything(Neuron):
 
     def states(self):
         return {"v": self.v, "w": Range.signed(8), "last": Range(0, 1)}
-
-    def events(self):
-        return Range(-3, 3)
 
     def step(self, state, x, p):
         v = state.v + x - p.a

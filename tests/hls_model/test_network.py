@@ -196,15 +196,12 @@ def test_accumulators_of_huge_ranges_do_not_overflow():
 
 @dataclass(frozen=True)
 class Echo(Neuron):
-    """Emits what arrives, limited to ``limit``; its declared events are wider."""
+    """Emits what arrives, limited to ``limit``."""
 
     limit: int
 
     def states(self):
         return {"v": Range(0, 1)}
-
-    def events(self):
-        return Range(0, 10**12)
 
     def step(self, state, x, p):
         return State(v=state.v), saturate(x, Range(0, self.limit))
