@@ -16,7 +16,7 @@ from spikeloom.rtl.design import Design
 from spikeloom.rtl.families import FAMILIES
 from spikeloom.rtl.fit import Budget, Knob, fit
 from spikeloom.rtl.link import Link
-from spikeloom.rtl.protocol import Identity
+from spikeloom.rtl.protocol import BAUD, Identity
 from spikeloom.rtl.uart import divisor_of
 
 __all__ = ["BoardTop", "generate"]
@@ -28,9 +28,6 @@ _LINK_BLOCKS = 4
 
 _USABLE_LUTS = 0.75
 """Part of the look-up tables that estimates may fill: fuller devices route badly."""
-
-BAUD = 1_000_000
-
 
 def generate(
     network: Network,

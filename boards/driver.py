@@ -11,6 +11,7 @@ from spikeloom.boards.transfer import Events, LinkFault, Numbers, Step, Transfer
 from spikeloom.hls_model.errors import BoardError
 from spikeloom.rtl.protocol import (
     ANSWER,
+    BAUD,
     Command,
     Counters,
     Description,
@@ -200,7 +201,7 @@ class Connection:
 def connect(
     port: str | Port | None = None,
     *,
-    baud: int = 115_200,
+    baud: int = BAUD,
     network_hash: int | None = None,
     usb_ids: Collection[tuple[int, int]] = (),
     timeout: float = 0.5,

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import pty
-import queue
 import random
 import select
 import threading
@@ -14,6 +13,7 @@ import pytest
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.sim import Simulator
+from simulated_port import SimulatedPort
 
 from spikeloom.boards import driver, ports
 from spikeloom.boards.driver import Connection, connect
@@ -400,28 +400,6 @@ def test_an_unplugged_board_is_noticed():
 def test_a_port_that_is_not_there():
     with pytest.raises(BoardError, match="there is no port /dev/nowhere"):
         connect("/dev/nowhere")
-
-
-class SimulatedPort:
-    """A port whose other end is an endpoint in Amaranth's simulator."""
-
-    def __init__(self):
-        self.timeout = None
-        self.to_board = queue.SimpleQueue()
-        self.from_board = queue.SimpleQueue()
-
-    def write(self, data):
-        for byte in data:
-            self.to_board.put(byte)
-
-    def read(self, size=1):
-        try:
-            return bytes([self.from_board.get(timeout=self.timeout)])
-        except queue.Empty:
-            return b""
-
-    def close(self):
-        pass
 
 
 def test_the_real_gateware():
