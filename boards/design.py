@@ -73,13 +73,12 @@ def generate(
 
 
 class BoardTop(wiring.Component):
-    """A design with its host link at a board's UART pins: what becomes the bitstream."""
+    """A design with its host link at a board's UART pins: what becomes the bitstream.
+
+    Elaborating it raises a :class:`FitError` if the network has several inputs.
+    """
 
     def __init__(self, design: Design, board: Board):
-        if len(design.network.inputs) != 1:
-            raise FitError(
-                f"the link feeds one input, and this network has {len(design.network.inputs)}"
-            )
         self._design = design
         self._board = board
         super().__init__({})
@@ -96,10 +95,13 @@ class BoardTop(wiring.Component):
         )
 
     def elaborate(self, platform: Any) -> Module:
+        inputs = self._design.network.inputs
+        if len(inputs) != 1:
+            raise FitError(f"the link feeds one input, and this network has {len(inputs)}")
         m = Module()
         identity = self.identity
         m.submodules.network = cores = self._design.cores()
-        source = getattr(cores, f"i_{self._design.network.inputs[0].name}")
+        source = getattr(cores, f"i_{inputs[0].name}")
         m.submodules.link = link = Link(
             source.payload.shape(),
             cores.output_layout,

@@ -43,12 +43,12 @@ def first_difference(
     if sample >= events.samples:
         return (
             f"the RTL has results of population {name!r} after its last step, which the reference "
-            "does not have; rerun with --waves FILE to see it"
+            "does not have; rerun with --waves to see it"
         )
     what = _differing_word(design.plans[name], failed[name], entry)
     return (
         f"the RTL differs from the reference first at sample {sample}, step {step}, population "
-        f"{name!r}, {what}; rerun with --waves FILE to see it"
+        f"{name!r}, {what}; rerun with --waves to see it"
     )
 
 

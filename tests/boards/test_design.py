@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import networks
 import numpy as np
 import pytest
-from amaranth.hdl import Elaboratable
+from amaranth.hdl import Elaboratable, Fragment
 from amaranth.lib import io
 from amaranth.sim import Simulator
 from simulated_port import SimulatedPort
@@ -116,7 +116,7 @@ class WithPins(Elaboratable):
         self._top, self._pins = top, pins
 
     def elaborate(self, platform):
-        return self._top.elaborate(self._pins)
+        return Fragment.get(self._top, self._pins)
 
 
 @pytest.mark.parametrize("output", ["events", "v"])
@@ -158,4 +158,4 @@ def test_the_link_feeds_one_input():
         Output("n", "v"),
     )
     with pytest.raises(FitError, match="the link feeds one input, and this network has 2"):
-        BoardTop(generate(twins, BOARD), BOARD)
+        Fragment.get(BoardTop(generate(twins, BOARD), BOARD), Pins())

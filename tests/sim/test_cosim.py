@@ -167,7 +167,7 @@ def test_a_planted_fault_is_found_and_named(design, other, monkeypatch):
         cosimulate(design, samples)
     message = str(caught.value)
     assert f"at sample {sample}, step {step}, population {name!r}, neuron {neuron}: " in message
-    assert message.endswith("rerun with --waves FILE to see it")
+    assert message.endswith("rerun with --waves to see it")
     if events[0] != events[1]:
         assert f"its event is {events[0]} and should be {events[1]};" in message
     else:

@@ -43,7 +43,7 @@ def test_state_of_the_second_unit(design):
     failed = {"a": checker(2 * (1 * 5 + 3) + 1, 0b1001_0010_00, 0b0111_0010_00)}
     assert first_difference(design, failed, EVENTS) == (
         "the RTL differs from the reference first at sample 1, step 3, population 'a', neuron 3: "
-        "its state 'v' is 7 and should be -7; rerun with --waves FILE to see it"
+        "its state 'v' is 7 and should be -7; rerun with --waves to see it"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -71,3 +72,14 @@ def test_interruption_ends_the_simulator(scripted, tmp_path):
         run(simulator, tapes={}, options={}, on_progress=interrupt)
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+def test_waves_are_written_where_the_caller_is(scripted, tmp_path, monkeypatch):
+    """The simulator runs in a folder of its own."""
+    found = {"samples": 0, "cycles": 0, "seconds": 0.1, "stuck": False, "checkers": []}
+    simulator = scripted(
+        f'echo "$@" > {tmp_path}/arguments', f"echo '{json.dumps(found)}' > ${OUTCOME}"
+    )
+    monkeypatch.chdir(tmp_path)
+    run(simulator, tapes={}, options={}, waves=Path("w.fst"))
+    assert (tmp_path / "arguments").read_text().split()[-1] == str(tmp_path / "w.fst")
