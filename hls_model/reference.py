@@ -232,6 +232,10 @@ def exact_product(events: Array, weights: Array, largest: int) -> Array:
     ----------
     events : integers [rows, sources], none beyond ±``largest``
     weights : integers [targets, sources]
+
+    Returns
+    -------
+    [rows, targets], of a floating-point type where a bound proves all partial sums exact in it
     """
     bound = int(np.abs(weights.astype(np.int64)).sum(axis=1).max()) * largest
     if bound < 1 << 24:

@@ -37,16 +37,16 @@ class EventLayout(data.StructLayout):
     def __init__(self, size: int, value: Range):
         self.addresses = size
         self.range = value
-        is_graded = value.lo < 0 or value.hi > 1
         super().__init__({
             "end":     1,
             "last":    1,
             "address": Shape((size - 1).bit_length()),
-            "value":   shape_of(value) if is_graded else Shape(0),
+            "value":   shape_of(value) if self.is_graded else Shape(0),
         })
 
     @property
     def is_graded(self) -> bool:
+        """Whether tokens carry a value."""
         return self.range.lo < 0 or self.range.hi > 1
 
 
