@@ -60,6 +60,13 @@ class Range:
             return max((-self.lo - 1).bit_length(), max(self.hi, 0).bit_length()) + 1
         return self.hi.bit_length()
 
+    @property
+    def whole_word(self) -> Range:
+        """All values of the narrowest word that holds this range; a constant stays one."""
+        if self.is_constant:
+            return self
+        return Range.signed(self.width) if self.is_signed else Range.unsigned(self.width)
+
     def __contains__(self, other: object) -> bool:
         if isinstance(other, Range):
             return self.lo <= other.lo and other.hi <= self.hi

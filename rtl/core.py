@@ -3,7 +3,6 @@
 from functools import reduce
 from operator import or_
 
-import numpy as np
 from amaranth.hdl import *
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
@@ -13,10 +12,11 @@ from spikeloom.hls_model.ranges import Range
 from spikeloom.rtl.bank import Bank, sums_layout
 from spikeloom.rtl.emitter import Emitter
 from spikeloom.rtl.events import event_signature, shape_of
+from spikeloom.rtl.memory import RowMemory
 from spikeloom.rtl.pipeline import NeuronPipeline, member_name, output_name
 from spikeloom.rtl.plan import CorePlan
 from spikeloom.rtl.sequencer import Sequencer
-from spikeloom.rtl.weights import bank_rows
+from spikeloom.rtl.weights import bank_rows, parameter_layout, parameter_rows
 
 __all__ = ["Core", "ProbeLayout"]
 
@@ -68,6 +68,8 @@ class Core(wiring.Component):
         if plan.readout is not None:
             members["readout"] = Out(event_signature(plan.size, self._states[plan.readout]))
         super().__init__(members)
+        self._following = Signal(range(plan.sweep))
+        """Index of the entry of the next cycle."""
 
     def elaborate(self, platform):
         m = Module()
@@ -104,19 +106,21 @@ class Core(wiring.Component):
         start = _registers(
             m, Cat(sequencer.start, sequencer.last), plan.accumulate_latency - 1, "start"
         )
+        m.d.comb += self._following.eq(entry.index + 1)
         with m.If(start[0]):
-            m.d.sync += [entry.valid.eq(1), entry.index.eq(0), entry.last.eq(start[1])]
+            m.d.comb += self._following.eq(0)
+            m.d.sync += [entry.valid.eq(1), entry.last.eq(start[1])]
         with m.Elif(entry.index == plan.sweep - 1):
+            m.d.comb += self._following.eq(entry.index)
             m.d.sync += entry.valid.eq(0)
-        with m.Else():
-            m.d.sync += entry.index.eq(entry.index + 1)
+        m.d.sync += entry.index.eq(self._following)
         return entry
 
     def _neurons(self, m: Module, entry: data.View, chosen: data.View) -> data.View:
         """State memory and neuron units; the entry as it leaves them."""
         plan = self.plan
         states = self._state_memory(m)
-        constants = self._parameter_memory(m)
+        constants = self._parameters(m)
         read = states.read_port()
         done = _registers(m, entry, 1 + plan.schedule.latency, "entry")
         write = states.write_port()
@@ -126,28 +130,22 @@ class Core(wiring.Component):
             write.en.eq(done.valid),
             self.probe.valid.eq(done.valid),
         ]
-        if constants is not None:
-            m.d.comb += constants.addr.eq(entry.index)
         for unit in range(plan.units):
-            neuron = NeuronPipeline(self._dataflow, plan.schedule)
+            neuron = NeuronPipeline(self.plan.dataflow, plan.schedule)
             m.submodules[f"unit{unit}"] = neuron
             self._connect_inputs(m, neuron, unit, chosen, read, constants)
             self._connect_outputs(m, neuron, unit, done, write)
         return done
 
-    @property
-    def _dataflow(self):
-        return self.plan.network.dataflow(self.plan.population)
-
     def _connect_inputs(self, m, neuron, unit, chosen, read, constants) -> None:
-        for name in self._dataflow.inputs:
+        for name in self.plan.dataflow.inputs:
             kind, _, word = name.rpartition(".")
             if kind == "state":
                 value = read.data[unit][word]
             elif kind == "":
                 value = chosen[unit][name]
             else:
-                value = constants.data[unit][member_name(name)]
+                value = constants[unit][member_name(name)]
             m.d.comb += getattr(neuron, member_name(name)).eq(value)
 
     def _connect_outputs(self, m, neuron, unit, done, write) -> None:
@@ -178,29 +176,17 @@ class Core(wiring.Component):
         )
         return memory
 
-    def _parameter_memory(self, m: Module):
-        """A read port of what differs between neurons; None if nothing does."""
-        plan = self.plan
-        population = plan.network.population(plan.population)
-        given = {f"p.{n}": v for n, v in population.parameters.items()}
-        given |= {f"bias.{n}": v for n, v in population.bias.items()}
-        needed = self._dataflow.inputs
-        values = {n: np.resize(v, plan.size) for n, v in given.items() if n in needed}
-        if not values:
+    def _parameters(self, m: Module) -> data.View | None:
+        """What differs between the neurons of an entry, one cycle after its index; None if nothing
+        does. It lies in a memory of the bitstream like the weights."""
+        layout = parameter_layout(self.plan)
+        if not layout.size:
             return None
-        layout = data.StructLayout({
-            member_name(n): shape_of(needed[n].range) for n in values
-        })
-        padded = plan.sweep * plan.units
-        words = [
-            {member_name(n): int(v[i]) for n, v in values.items()} if i < plan.size else {}
-            for i in range(padded)
-        ]
-        m.submodules.parameters = memory = Memory(
-            shape=data.ArrayLayout(layout, plan.units), depth=plan.sweep,
-            init=[words[i : i + plan.units] for i in range(0, padded, plan.units)],
+        m.submodules.parameters = memory = RowMemory(
+            parameter_rows(self.plan), layout.size, self.plan.family
         )
-        return memory.read_port()
+        m.d.comb += memory.address.eq(self._following)
+        return layout(memory.data)
 
     def _emit(self, m: Module, sequencer: Sequencer, done: data.View) -> None:
         plan = self.plan

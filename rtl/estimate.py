@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
 
+from spikeloom.rtl.blocks import BLOCKS
 from spikeloom.rtl.events import EventLayout, shape_of
 from spikeloom.rtl.families import Family
 from spikeloom.rtl.plan import CorePlan
+from spikeloom.rtl.weights import parameter_layout
 
 __all__ = ["Estimate", "estimate", "step_cycles"]
 
@@ -62,7 +64,7 @@ def _luts(plan: CorePlan) -> int:
         value = shape_of(plan.source_range).width
         accumulate += plan.lanes * len(plan.ports) * plan.weight_bits * value
     choose = plan.units * sums * (plan.lanes // plan.units - 1) // 2
-    dataflow = plan.network.dataflow(plan.population)
+    dataflow = plan.dataflow
     neuron = plan.units * sum(_node_luts(node, plan.family) for node in dataflow.nodes)
     return _FIXED_LUTS + accumulate + choose + neuron
 
@@ -89,17 +91,16 @@ def _node_luts(node, family: Family) -> int:
 
 def _blocks(plan: CorePlan) -> int:
     weights = plan.bank_lanes * len(plan.ports) * plan.weight_bits
-    blocks = plan.banks * blocks_for(plan.family, plan.rows, weights)
+    blocks = plan.banks * row_blocks(plan.family, plan.rows, weights)
+    if parameters := parameter_layout(plan).size:
+        blocks += row_blocks(plan.family, plan.sweep, parameters)
     if plan.family.has_lut_ram:
         return blocks
     population = plan.network.population(plan.population)
     states = population.neuron.states().values()
-    dataflow = plan.network.dataflow(plan.population)
-    each = [shape_of(n.range).width for name, n in dataflow.inputs.items()
-            if name.startswith(("p.", "bias."))]
-    for bits in (sum(shape_of(r).width for r in states), sum(each)):
-        if bits and plan.sweep > 1:
-            blocks += blocks_for(plan.family, plan.sweep, bits * plan.units)
+    if plan.sweep > 1:
+        bits = sum(shape_of(r).width for r in states) * plan.units
+        blocks += blocks_for(plan.family, plan.sweep, bits)
     emitted = [plan.event_range] if plan.emits_events else []
     if plan.readout is not None:
         emitted.append(population.neuron.states()[plan.readout])
@@ -108,6 +109,14 @@ def _blocks(plan: CorePlan) -> int:
         entry = plan.units * (1 + value) + (plan.sweep - 1).bit_length() + 1
         blocks += blocks_for(plan.family, plan.queue_depth, entry)
     return blocks + _QUEUE_BLOCKS
+
+
+def row_blocks(family: Family, rows: int, bits: int) -> int:
+    """Block RAMs of a :class:`.RowMemory`."""
+    if family.name not in BLOCKS:
+        return blocks_for(family, rows, bits)
+    words, columns = BLOCKS[family.name].shape_for(rows, bits)
+    return ceil(rows / words) * ceil(bits / columns)
 
 
 def blocks_for(family: Family, words: int, bits: int) -> int:

@@ -5,8 +5,10 @@ from functools import cached_property
 from math import ceil
 from typing import Any
 
-from spikeloom.hls_model.errors import FitError
+from spikeloom.hls_model.dataflow import Dataflow
+from spikeloom.hls_model.errors import FitError, RangeError
 from spikeloom.hls_model.network import EVENTS, Network, Projection
+from spikeloom.hls_model.neuron import trace
 from spikeloom.hls_model.ranges import BOOL, Range
 from spikeloom.rtl.families import Family
 from spikeloom.rtl.pipeline import Schedule, schedule
@@ -141,9 +143,28 @@ class CorePlan:
         return self.network.accumulator_range(self.population, port) | BOOL
 
     @cached_property
+    def dataflow(self) -> Dataflow:
+        """The neuron's step for all sums and parameters of the same widths.
+
+        It depends on no single weight, so that a bitstream takes those of another network. Where
+        a neuron relies on narrower ranges, it is the step for exactly these.
+        """
+        population = self.network.population(self.population)
+        exact = self.network.dataflow(self.population)
+        try:
+            dataflow = trace(
+                population.neuron,
+                {p: self.accumulator_range(p).whole_word for p in self.ports},
+                {n: Range.of(v).whole_word for n, v in population.parameters.items()},
+                {p: Range.of(v).whole_word for p, v in population.bias.items()},
+            )
+        except RangeError:
+            return exact
+        return dataflow if dataflow.outputs["event"].range in self.event_range else exact
+
+    @cached_property
     def schedule(self) -> Schedule:
-        dataflow = self.network.dataflow(self.population)
-        return schedule(dataflow, self.family, self.target_mhz)
+        return schedule(self.dataflow, self.family, self.target_mhz)
 
     @property
     def accumulate_latency(self) -> int:

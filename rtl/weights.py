@@ -1,10 +1,14 @@
-"""Packs the weights of a core into the rows of its banks."""
+"""Packs the weights of a core, and the parameters of its neurons, into rows of memories."""
 
 import numpy as np
+from amaranth.hdl import Shape
+from amaranth.lib import data
 
+from spikeloom.rtl.events import shape_of
+from spikeloom.rtl.pipeline import member_name
 from spikeloom.rtl.plan import CorePlan
 
-__all__ = ["bank_rows", "pack"]
+__all__ = ["bank_rows", "pack", "parameter_layout", "parameter_rows"]
 
 
 def pack(words: np.ndarray, bits: int) -> list[int]:
@@ -39,3 +43,31 @@ def bank_rows(plan: CorePlan) -> list[list[int]]:
         columns[:, :, plan.ports.index(projection.port)] += projection.weights.T
     by_bank = weights.reshape(plan.rows, plan.banks, -1)
     return [pack(by_bank[:, bank], plan.weight_bits) for bank in range(plan.banks)]
+
+
+def parameter_layout(plan: CorePlan) -> data.ArrayLayout:
+    """What a sweep entry holds, unit by unit, of the parameters and biases that differ between
+    neurons; their names are those of the pipeline's inputs."""
+    shapes = {
+        member_name(name): shape_of(node.range)
+        for name, node in plan.dataflow.inputs.items()
+        if name.startswith(("p.", "bias."))
+    }
+    return data.ArrayLayout(data.StructLayout(shapes), plan.units)
+
+
+def parameter_rows(plan: CorePlan) -> list[int]:
+    """Contents of the parameter memory: a row of :func:`parameter_layout` per sweep entry, 0 where
+    there is no neuron."""
+    population = plan.network.population(plan.population)
+    given = {f"p.{n}": v for n, v in population.parameters.items()}
+    given |= {f"bias.{n}": v for n, v in population.bias.items()}
+    values = {member_name(n): np.broadcast_to(v, plan.size) for n, v in given.items()}
+    rows = [0] * plan.sweep
+    unit = parameter_layout(plan).elem_shape
+    for neuron in range(plan.size):
+        entry, position = divmod(neuron, plan.units)
+        for name, field in unit.members.items():
+            word = int(values[name][neuron]) & (1 << Shape.cast(field).width) - 1
+            rows[entry] |= word << position * unit.size + unit[name].offset
+    return rows

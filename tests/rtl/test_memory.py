@@ -1,4 +1,4 @@
-"""Weight memories: two cycles, a row per cycle; contents of instantiated blocks."""
+"""Weight memories: two cycles, a row per cycle."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from amaranth.sim import Simulator
 
 from spikeloom.rtl.families import FAMILIES
-from spikeloom.rtl.memory import RowMemory, dp16kd_words
+from spikeloom.rtl.memory import RowMemory
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -30,11 +30,3 @@ def test_a_row_per_cycle_two_cycles_later(family, rows, width):
     simulator.add_testbench(testbench)
     simulator.run()
     assert seen[2:] == [contents[a] for a in addresses]
-
-
-def test_words_of_an_ecp5_block():
-    assert dp16kd_words([1, 2], both_ports=False) == [1, 2]
-    # Rows of 36 bits, the lower half first.
-    assert dp16kd_words([0x2_0000_0003 << 2 | 1, 5], both_ports=True) == [
-        0xD, 0x2_0000_0003 << 2 >> 18, 5, 0,
-    ]  # fmt: skip

@@ -1,0 +1,146 @@
+"""Block RAMs as the FPGAs have them, for contents that are fixed in the bitstream.
+
+They are instantiated rather than inferred: Yosys uses no output register of the ECP5's, and takes
+columns out of an inferred memory that happen to be constant. What is instantiated has the same
+netlist whatever it holds, so that a finished bitstream takes other contents.
+"""
+
+from dataclasses import dataclass
+from math import ceil
+
+from amaranth.hdl import *
+
+__all__ = ["BLOCKS", "Block"]
+
+
+@dataclass(frozen=True)
+class Block:
+    """A kind of block RAM, read only.
+
+    Attributes
+    ----------
+    shapes : (rows, bits) that one block can have, the deepest first
+    has_output_register : data come two cycles after the address, else one
+    """
+
+    shapes: tuple[tuple[int, int], ...]
+    has_output_register: bool
+
+    def shape_for(self, rows: int, width: int) -> tuple[int, int]:
+        """The shape of which the fewest blocks hold ``rows`` of ``width`` bits."""
+        return min(self.shapes, key=lambda shape: ceil(rows / shape[0]) * ceil(width / shape[1]))
+
+    def words(self, contents: list[int], bits: int) -> list[int]:
+        """Physical words, of 18 or 16 bits, of a block with rows of ``bits`` bits."""
+        raise NotImplementedError
+
+    def instance(self, contents: list[int], bits: int, address: Value, data: Value) -> Instance:
+        """A block with rows of ``bits`` bits."""
+        raise NotImplementedError
+
+
+class _DP16KD(Block):
+    """The block RAM of an ECP5, 1,024 words of 18 bits.
+
+    Source: Lattice FPGA-TN-02204 (ports, 18-bit words from ADx4 up), Project Trellis (an INITVAL
+    holds sixteen words in slots of 20 bits).
+    """
+
+    def words(self, contents: list[int], bits: int) -> list[int]:
+        if bits == 18:
+            return contents
+        # Two ports read the halves of a row.
+        return [half for row in contents for half in (row & 0x3ffff, row >> 18)]
+
+    def instance(self, contents: list[int], bits: int, address: Value, data: Value) -> Instance:
+        both_ports = bits == 36
+        words = self.words(contents, bits)
+        initial = {
+            f"p_INITVAL_{index:02X}": Const(
+                sum(w << 20 * slot for slot, w in enumerate(words[16 * index : 16 * index + 16])),
+                320,
+            )
+            for index in range(64)
+        }
+        ports: dict[str, object] = {}
+        for half, port in enumerate("AB"):
+            used = port == "A" or both_ports
+            row = Cat(C(half, 1), address) if both_ports else address
+            lines = Cat(C(0, 4), row, C(0, 14))[:14]
+            ports |= {
+                f"p_DATA_WIDTH_{port}": 18,
+                f"p_REGMODE_{port}": "OUTREG",
+                f"p_CSDECODE_{port}": "0b000",
+                f"p_CLK{port}MUX": f"CLK{port}",
+                f"i_CLK{port}": ClockSignal() if used else 0,
+                f"i_CE{port}": int(used),
+                f"i_OCE{port}": int(used),
+                f"i_WE{port}": 0,
+                f"i_RST{port}": 0,
+            }
+            ports |= {f"i_CS{port}{bit}": 0 for bit in range(3)}
+            ports |= {f"i_AD{port}{bit}": lines[bit] if used else 0 for bit in range(14)}
+            ports |= {f"i_DI{port}{bit}": 0 for bit in range(18)}
+            if used:
+                ports |= {f"o_DO{port}{bit}": data[18 * half + bit] for bit in range(18)}
+        return Instance("DP16KD", p_RESETMODE="SYNC", p_GSR="DISABLED", **initial, **ports)
+
+
+class _SB_RAM40_4K(Block):
+    """The block RAM of an iCE40, 256 words of 16 bits.
+
+    A row of 8, 4 or 2 bits takes every second, fourth or eighth bit of a word, the first for
+    addresses from 0, the next for those from 256.
+
+    Source: Lattice FPGA-TN-02002 (ports and modes), Yosys's ``ice40/cells_sim.v`` (bits by mode).
+    """
+
+    def words(self, contents: list[int], bits: int) -> list[int]:
+        ratio = 16 // bits
+        words = [0] * min(256, len(contents))
+        for address, row in enumerate(contents):
+            for bit in range(bits):
+                words[address % 256] |= (row >> bit & 1) << ratio * bit + address // 256
+        return words
+
+    def instance(self, contents: list[int], bits: int, address: Value, data: Value) -> Instance:
+        ratio = 16 // bits
+        words = self.words(contents, bits)
+        initial = {
+            f"p_INIT_{index:X}": Const(
+                sum(w << 16 * slot for slot, w in enumerate(words[16 * index : 16 * index + 16])),
+                256,
+            )
+            for index in range(16)
+        }
+        # A row's bits leave in the middle of their groups.
+        middle = max(ratio // 2 - 1, 0)
+        read = [
+            data[n // ratio] if n % ratio == middle else Signal(name=f"unused_{n}")
+            for n in range(16)
+        ]
+        return Instance("SB_RAM40_4K", **initial,
+            p_READ_MODE=ratio.bit_length() - 1,
+            p_WRITE_MODE=ratio.bit_length() - 1,
+            i_RCLK=ClockSignal(),
+            i_RCLKE=1,
+            i_RE=1,
+            i_RADDR=Cat(address, C(0, 11))[:11],
+            i_WCLK=0,
+            i_WCLKE=0,
+            i_WE=0,
+            i_WADDR=C(0, 11),
+            i_MASK=C(0, 16),
+            i_WDATA=C(0, 16),
+            o_RDATA=Cat(read),
+        )
+
+
+_ICE40 = _SB_RAM40_4K(((2048, 2), (1024, 4), (512, 8), (256, 16)), has_output_register=False)
+
+BLOCKS = {
+    "ice40hx": _ICE40,
+    "ice40up": _ICE40,
+    "ecp5":    _DP16KD(((1024, 18), (512, 36)), has_output_register=True),
+}
+"""By family. Those that are not here have block RAMs that are left to Yosys."""

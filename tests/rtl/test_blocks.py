@@ -1,0 +1,44 @@
+"""Block RAMs: their shapes, and where they keep the bits of a row."""
+
+from __future__ import annotations
+
+import pytest
+
+from spikeloom.rtl.blocks import BLOCKS
+
+ECP5, ICE40 = BLOCKS["ecp5"], BLOCKS["ice40hx"]
+
+
+@pytest.mark.parametrize(
+    ("family", "rows", "width", "shape"),
+    [
+        ("ecp5", 8, 17, (1024, 18)),
+        ("ecp5", 512, 64, (512, 36)),
+        ("ecp5", 784, 64, (1024, 18)),
+        ("ice40hx", 5, 2, (2048, 2)),
+        ("ice40hx", 64, 16, (256, 16)),
+        ("ice40up", 784, 64, (1024, 4)),
+    ],
+)
+def test_the_shape_that_takes_the_fewest_blocks(family, rows, width, shape):
+    assert BLOCKS[family].shape_for(rows, width) == shape
+
+
+def test_words_of_an_ecp5_block():
+    assert ECP5.words([1, 2], 18) == [1, 2]
+    # Rows of 36 bits, the lower half first.
+    assert ECP5.words([0x2_0000_0003 << 2 | 1, 5], 36) == [
+        0xD, 0x2_0000_0003 << 2 >> 18, 5, 0,
+    ]  # fmt: skip
+
+
+def test_words_of_an_ice40_block():
+    assert ICE40.words([0x1234, 5], 16) == [0x1234, 5]
+    # Rows from 256 on lie between the bits of those before.
+    rows = [0] * 512
+    rows[3], rows[259] = 0b1000_0001, 0b0000_0011
+    words = ICE40.words(rows, 8)
+    assert words[3] == (1 << 14 | 1 << 0) | (1 << 1 | 1 << 3)
+    rows = [0] * 2048
+    rows[0], rows[256], rows[1792] = 0b01, 0b10, 0b11
+    assert ICE40.words(rows, 2)[0] == 1 << 0 | 1 << 9 | (1 << 7 | 1 << 15)
