@@ -4,6 +4,7 @@ from amaranth.hdl import *
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from spikeloom.rtl.accumulators import AccumulatorMemory, totals_layout
 from spikeloom.rtl.events import shape_of
 from spikeloom.rtl.memory import RowMemory
 from spikeloom.rtl.plan import CorePlan
@@ -42,8 +43,8 @@ class Bank(wiring.Component):
 
     Latency: ``plan.accumulate_latency`` cycles from an operation to its effect; the sums of a
     sweep operation are there in that cycle, with all earlier operations in them. Throughput: one
-    operation per cycle without hazards: with one slot, accumulators are registers with a
-    single-cycle loop.
+    operation per cycle without hazards: registers have a single-cycle loop, and of a memory
+    (see :mod:`.accumulators`) the slots are visited in turn.
 
     Parameters
     ----------
@@ -71,21 +72,51 @@ class Bank(wiring.Component):
 
         m.submodules.weights = memory = RowMemory(self._rows, weights.size, plan.family)
         m.d.comb += memory.address.eq(self.operation.row)
-        operation = _delayed(m, self.operation, plan.accumulate_latency)
+        before = _delayed(m, self.operation, plan.accumulate_latency - 1)
+        operation = _delayed(m, before, 1)
         row = weights(memory.data)
         value = _delayed(m, self.operation, 2).value
 
+        addends = row
+        if plan.is_graded:
+            product = data.StructLayout(
+                {port: signed(plan.weight_bits + len(value)) for port in plan.ports}
+            )
+            addends = Signal(data.ArrayLayout(product, plan.bank_lanes))
+            for lane in range(plan.bank_lanes):
+                m.d.sync += [
+                    addends[lane][port].eq(row[lane][port] * value) for port in plan.ports
+                ]
+        if plan.accumulators == "memory":
+            totals = self._memory(m, before, operation, addends)
+        else:
+            totals = self._registers(m, operation, addends)
         for lane in range(plan.bank_lanes):
-            for port in plan.ports:
-                addend = row[lane][port]
-                if plan.is_graded:
-                    addend = Signal(signed(plan.weight_bits + len(value)), name=f"product_{lane}")
-                    m.d.sync += addend.eq(row[lane][port] * value)
-                part, unit = divmod(lane, plan.units)
-                total = self._accumulator(m, operation, addend, lane, port)
-                with m.If(operation.sweep & (operation.part == part)):
-                    m.d.comb += self.sums[unit][port].eq(total)
+            part, unit = divmod(lane, plan.units)
+            with m.If(operation.sweep & (operation.part == part)):
+                for port in plan.ports:
+                    m.d.comb += self.sums[unit][port].eq(totals[lane][port])
         return m
+
+    def _memory(self, m: Module, before, operation, addends) -> data.View:
+        plan = self._plan
+        m.submodules.accumulators = memory = AccumulatorMemory(plan, addends.shape())
+        m.d.comb += [
+            memory.slot.eq(before.slot),
+            memory.accumulate.eq(operation.accumulate),
+            # All parts of a slot have left when the last one does.
+            memory.clear.eq(operation.sweep & (operation.part == plan.parts - 1)),
+            memory.addends.eq(addends),
+        ]
+        return memory.totals
+
+    def _registers(self, m: Module, operation, addends) -> data.View:
+        totals = Signal(totals_layout(self._plan))
+        for lane in range(self._plan.bank_lanes):
+            for port in self._plan.ports:
+                total = self._accumulator(m, operation, addends[lane][port], lane, port)
+                m.d.comb += totals[lane][port].eq(total)
+        return totals
 
     def _accumulator(
         self, m: Module, operation: data.View, addend: Value, lane: int, port: str

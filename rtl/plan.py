@@ -15,6 +15,8 @@ from spikeloom.rtl.pipeline import Schedule, schedule
 
 __all__ = ["CorePlan"]
 
+_ACCUMULATORS = ("registers", "memory")
+
 
 @dataclass(frozen=True)
 class CorePlan:
@@ -30,6 +32,8 @@ class CorePlan:
     lanes : accumulators fed at once (L)
     units : neuron pipelines (U); divides ``lanes``
     banks : weight memories side by side; divides ``lanes / units``
+    accumulators : ``registers``, or with several slots ``memory`` (look-up-table RAM where the
+        family has it, block RAM elsewhere)
     """
 
     network: Network
@@ -39,6 +43,7 @@ class CorePlan:
     lanes: int
     units: int
     banks: int
+    accumulators: str = "registers"
 
     def __post_init__(self) -> None:
         size = self.network.population(self.population).size
@@ -57,6 +62,11 @@ class CorePlan:
             raise FitError(
                 f"banks must divide lanes / units = {self.lanes // self.units} in "
                 f"{self.population!r}, not {self.banks}"
+            )
+        if self.accumulators not in _ACCUMULATORS[: 1 + (self.slots > 1)]:
+            raise FitError(
+                f"accumulators of {self.population!r} must be 'registers', or 'memory' with fewer "
+                f"than {size} lanes, not {self.accumulators!r} with {self.lanes}"
             )
         if all(p.delay for p in self.projections):
             raise FitError(
@@ -211,6 +221,7 @@ class CorePlan:
             "lanes": self.lanes,
             "units": self.units,
             "banks": self.banks,
+            "accumulators": self.accumulators,
             "rows_per_event": self.slots,
             "sweep": self.sweep,
             "pipeline_latency": self.schedule.latency,

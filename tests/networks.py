@@ -252,8 +252,9 @@ def random_plan(rng: np.random.Generator, network: Network, name: str) -> CorePl
     units = int(rng.choice(divisors(lanes)))
     banks = int(rng.choice(divisors(lanes // units)))
     family = FAMILIES[str(rng.choice(list(FAMILIES)))]
-    return CorePlan(network, name, family, float(rng.choice([20, 60, 150, 300])), lanes, units,
-                    banks)  # fmt: skip
+    mhz = float(rng.choice([20, 60, 150, 300]))
+    kind = "memory" if lanes < size and rng.integers(4) else "registers"
+    return CorePlan(network, name, family, mhz, lanes, units, banks, kind)
 
 
 def random_design(rng: np.random.Generator, network: Network) -> Design:
@@ -261,8 +262,8 @@ def random_design(rng: np.random.Generator, network: Network) -> Design:
     return Design(network, FAMILIES["ecp5"], 150.0, plans)
 
 
-def design_of(network: Network, **knobs: tuple[int, int, int]) -> Design:
-    """A design for an ECP5 with lanes, units and banks by population; 1 each if not given."""
+def design_of(network: Network, **knobs: tuple[Any, ...]) -> Design:
+    """A design for an ECP5 with lanes, units, banks, … by population; 1 each if not given."""
     family = FAMILIES["ecp5"]
     plans = {
         p.name: CorePlan(network, p.name, family, 150.0, *knobs.get(p.name, (1, 1, 1)))

@@ -27,12 +27,13 @@ def network_of(size, neuron=None, sources=6, events=None, **fields):
 
 
 def knobs_of(size):
-    """All lanes, units and banks that a size allows."""
+    """All lanes, units, banks and accumulators that a size allows."""
     return [
-        (lanes, units, banks)
+        (lanes, units, banks, accumulators)
         for lanes in range(1, size + 1)
         for units in networks.divisors(lanes)
         for banks in networks.divisors(lanes // units)
+        for accumulators in ("registers", "memory")[: 1 + (lanes < size)]
     ]
 
 
@@ -48,10 +49,11 @@ def test_every_knob(knobs):
     [(7, (4, 2, 2)), (13, (4, 1, 2)), (13, (6, 3, 2)), (11, (8, 2, 2)), (23, (12, 2, 3))],
     ids=str,
 )
-def test_sizes_that_lanes_do_not_divide(size, knobs):
+@pytest.mark.parametrize("accumulators", ["registers", "memory"])
+def test_sizes_that_lanes_do_not_divide(size, knobs, accumulators):
     """Banks > 1 with parts > 1 and slots > 1, and lanes without a neuron."""
     network = network_of(size)
-    design = networks.design_of(network, p=knobs)
+    design = networks.design_of(network, p=(*knobs, accumulators))
     assert design.plans["p"].slots * knobs[0] > size
     samples = networks.random_samples(np.random.default_rng(0), network, 3, 6)
     replay(design, samples, stalls=0.3)
@@ -127,7 +129,11 @@ def probe_cycles(plan, tokens, cycles=150):
     return starts
 
 
-@pytest.mark.parametrize("knobs", [(12, 12, 1), (6, 1, 2), (4, 2, 1), (1, 1, 1)], ids=str)
+@pytest.mark.parametrize(
+    "knobs",
+    [(12, 12, 1), (6, 1, 2), (4, 2, 1), (1, 1, 1), (6, 3, 1, "memory"), (3, 1, 1, "memory")],
+    ids=str,
+)
 def test_an_event_costs_a_cycle_per_slot(knobs):
     plan = networks.design_of(network_of(12), p=knobs).plans["p"]
     [few], [many] = (

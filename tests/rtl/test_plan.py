@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import networks
 import numpy as np
 import pytest
@@ -84,6 +86,17 @@ def test_units_divide_lanes(units):
         rf"{units}",
     ):
         plan(12, units)
+
+
+@pytest.mark.parametrize(("lanes", "kind"), [(12, "memory"), (4, "flash")])
+def test_accumulators_lie_in_a_memory_only_with_several_slots(lanes, kind):
+    with pytest.raises(
+        FitError,
+        match="accumulators of 'p' must be 'registers', or 'memory' with fewer than 12 lanes, not "
+        f"'{kind}' with {lanes}",
+    ):
+        dataclasses.replace(plan(lanes), accumulators=kind)
+    assert dataclasses.replace(plan(4), accumulators="memory").as_dict()["accumulators"] == "memory"
 
 
 @pytest.mark.parametrize("banks", [0, 4, 12])
