@@ -22,7 +22,7 @@ from spikeloom.hls_model.ranges import Range
 from spikeloom.hls_model.samples import InputEvents, to_events
 from spikeloom.hls_model.values import Value
 
-__all__ = ["Result", "events_per_step", "simulate", "simulate_batches"]
+__all__ = ["Result", "components", "events_per_step", "simulate", "simulate_batches"]
 
 Array = npt.NDArray[Any]
 
@@ -113,7 +113,7 @@ class _Simulation:
     def run(self, record: bool) -> Result:
         network = self.network
         states: dict[str, dict[str, Array]] = {}
-        for component in _components(network):
+        for component in components(network):
             recorded = {name: self.neurons[name].allocate(self.steps) for name in component}
             self.events |= {name: words.pop(EVENTS) for name, words in recorded.items()}
             outside = {name: self._sums_from_outside(name, component) for name in component}
@@ -259,7 +259,7 @@ def _integer_type(bits: int, what: str) -> np.dtype[Any]:
     )
 
 
-def _components(network: Network) -> list[tuple[str, ...]]:
+def components(network: Network) -> list[tuple[str, ...]]:
     """Populations grouped into recurrent loops, in an order that later groups never feed back."""
     reach = {p.name: {q.target for q in network.out_of(p.name)} for p in network.populations}
     names = list(reach)
