@@ -70,7 +70,7 @@ class Bank(wiring.Component):
         ports = data.StructLayout({port: signed(plan.weight_bits) for port in plan.ports})
         weights = data.ArrayLayout(ports, plan.bank_lanes)
 
-        m.submodules.weights = memory = RowMemory(self._rows, weights.size, plan.family)
+        m.submodules.weights = memory = RowMemory(self._rows, weights.size)
         m.d.comb += memory.address.eq(self.operation.row)
         before = _delayed(m, self.operation, plan.accumulate_latency - 1)
         operation = _delayed(m, before, 1)

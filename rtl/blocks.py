@@ -10,7 +10,7 @@ from math import ceil
 
 from amaranth.hdl import *
 
-__all__ = ["BLOCKS", "Block"]
+__all__ = ["Block", "find_block"]
 
 
 @dataclass(frozen=True)
@@ -136,11 +136,14 @@ class _SB_RAM40_4K(Block):
         )
 
 
-_ICE40 = _SB_RAM40_4K(((2048, 2), (1024, 4), (512, 8), (256, 16)), has_output_register=False)
-
-BLOCKS = {
-    "ice40hx": _ICE40,
-    "ice40up": _ICE40,
-    "ecp5":    _DP16KD(((1024, 18), (512, 36)), has_output_register=True),
+_BLOCKS = {
+    "ice40": _SB_RAM40_4K(
+        ((2048, 2), (1024, 4), (512, 8), (256, 16)), has_output_register=False
+    ),
+    "ecp5": _DP16KD(((1024, 18), (512, 36)), has_output_register=True),
 }
-"""By family. Those that are not here have block RAMs that are left to Yosys."""
+
+
+def find_block(family: str) -> Block | None:
+    """The block RAM of a family, called as here or as in Amaranth; None: left to Yosys."""
+    return next((b for name, b in _BLOCKS.items() if family.lower().startswith(name)), None)

@@ -183,7 +183,7 @@ class Core(wiring.Component):
         if not layout.size:
             return None
         m.submodules.parameters = memory = RowMemory(
-            parameter_rows(self.plan), layout.size, self.plan.family
+            parameter_rows(self.plan), layout.size
         )
         m.d.comb += memory.address.eq(self._following)
         return layout(memory.data)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
 
-from spikeloom.rtl.blocks import BLOCKS
+from spikeloom.rtl.blocks import find_block
 from spikeloom.rtl.events import EventLayout, shape_of
 from spikeloom.rtl.families import Family
 from spikeloom.rtl.plan import CorePlan
@@ -113,9 +113,10 @@ def _blocks(plan: CorePlan) -> int:
 
 def row_blocks(family: Family, rows: int, bits: int) -> int:
     """Block RAMs of a :class:`.RowMemory`."""
-    if family.name not in BLOCKS:
+    block = find_block(family.name)
+    if block is None:
         return blocks_for(family, rows, bits)
-    words, columns = BLOCKS[family.name].shape_for(rows, bits)
+    words, columns = block.shape_for(rows, bits)
     return ceil(rows / words) * ceil(bits / columns)
 
 

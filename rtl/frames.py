@@ -5,6 +5,7 @@ from amaranth.lib import data, memory, stream
 from amaranth.lib.wiring import Component, In, Out
 from amaranth.utils import ceil_log2, exact_log2
 
+from spikeloom.rtl.memory import RowMemory
 from spikeloom.rtl.protocol import CRC, MAX_PAYLOAD, Fault
 
 __all__ = ["ChunkLayout", "FrameDecoder", "FrameReader", "FrameWriter"]
@@ -138,9 +139,8 @@ class _Buffer(Component):
         ``data`` is the byte at ``address``.
     """
 
-    def __init__(self, depth: int, init: list[int]):
+    def __init__(self, depth: int):
         self._depth = depth
-        self._init  = init
         super().__init__({
             "write":   In(1),
             "target":  In(range(depth)),
@@ -154,7 +154,7 @@ class _Buffer(Component):
 
     def elaborate(self, platform) -> Module:
         m = Module()
-        m.submodules.cells = cells = memory.Memory(shape=8, depth=self._depth, init=self._init)
+        m.submodules.cells = cells = memory.Memory(shape=8, depth=self._depth, init=[])
         write = cells.write_port()
         read  = cells.read_port(domain="comb")
         m.d.comb += [
@@ -184,7 +184,8 @@ class FrameReader(Component):
 
     A frame is taken up only when its CRC is right and it fits, and its room is given back only on
     ``release``: the sender keeps the sum of its unreleased frames, as sent, within ``window``
-    bytes and no frame is lost. Behind the buffer, in the same memory, lies one constant frame.
+    bytes and no frame is lost. One constant frame lies in a memory of its own, so that a bitstream
+    takes another.
 
     Latency: 7 cycles from the delimiter to the first byte. Throughput: one byte per cycle from
     the line; one byte per three cycles at ``o``.
@@ -239,13 +240,13 @@ class FrameReader(Component):
         m = Module()
         bits = exact_log2(self.window)
         m.submodules.decoder = decoder = FrameDecoder(self.timeout)
-        m.submodules.buffer = buffer = _Buffer(
-            2 * self.window, [0] * self.window + [len(self.content), *self.content])
+        m.submodules.buffer = buffer = _Buffer(self.window)
+        m.submodules.content = content = RowMemory([len(self.content), *self.content], 8)
 
         oldest = Signal(bits)              # the frame that is played
         newest = Signal(bits)              # the frame that comes in; its length byte
         self._receive(m, decoder, buffer, oldest, newest)
-        self._play(m, buffer, oldest, newest)
+        self._play(m, buffer, content, oldest, newest)
         return m
 
     def _receive(self, m, decoder, buffer, oldest, newest) -> None:
@@ -282,15 +283,18 @@ class FrameReader(Component):
         with m.If((verdict != 0) & ~self.fault.valid):
             m.d.sync += [self.fault.valid.eq(1), self.fault.payload.eq(verdict)]
 
-    def _play(self, m, buffer, oldest, newest) -> None:
+    def _play(self, m, buffer, content, oldest, newest) -> None:
         position = Signal(len(oldest) + 1)      # its top bit: in the constant frame
         left     = Signal(7)
         step     = buffer.step
         fresh    = buffer.fresh
+        byte     = self.o.payload.data
         m.d.comb += [
+            # Both memories take as long.
             buffer.address.eq(position),
+            content.address.eq(position),
+            byte.eq(Mux(position[-1], content.data, buffer.data)),
             buffer.there.eq((oldest != newest) | position[-1]),
-            self.o.payload.data.eq(buffer.data),
             self.o.payload.last.eq(left == 1),
         ]
         with m.If(step):
@@ -299,7 +303,7 @@ class FrameReader(Component):
 
         with m.FSM():
             with m.State("LENGTH"):
-                m.d.sync += left.eq(buffer.data)
+                m.d.sync += left.eq(byte)
                 with m.If(fresh):
                     m.d.comb += step.eq(1)
                     m.next = "BYTES"
@@ -368,7 +372,7 @@ class FrameWriter(Component):
         m = Module()
         bits = exact_log2(self.depth)
         m.submodules.crc    = crc   = CRC().create()
-        m.submodules.buffer = buffer = _Buffer(self.depth, [])
+        m.submodules.buffer = buffer = _Buffer(self.depth)
         code  = Signal(bits)               # where the code of the current run belongs
         tail  = Signal(bits, init=1)       # where the next byte goes
         sent  = Signal(bits)               # next byte for the line

@@ -7,8 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from spikeloom.rtl.blocks import BLOCKS, Block
-from spikeloom.rtl.families import Family
+from spikeloom.rtl.blocks import Block, find_block
 
 __all__ = ["RowMemory"]
 
@@ -21,7 +20,9 @@ class RowMemory(wiring.Component):
     Parameters
     ----------
     rows : contents, one unsigned integer of ``width`` bits per row
-    family : whose block RAMs are instantiated (see :mod:`.blocks`)
+
+    For a platform of a family whose block RAMs are known (see :mod:`.blocks`), they are
+    instantiated; Yosys chooses elsewhere.
 
     Members
     -------
@@ -29,9 +30,8 @@ class RowMemory(wiring.Component):
     data : Out
     """
 
-    def __init__(self, rows: list[int], width: int, family: Family):
+    def __init__(self, rows: list[int], width: int):
         self._rows = rows
-        self._family = family
         super().__init__({
             "address": In(range(max(len(rows), 2))),
             "data":    Out(width),
@@ -39,8 +39,8 @@ class RowMemory(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        block = BLOCKS.get(self._family.name)
-        if platform is not None and block is not None:
+        block = find_block(getattr(platform, "family", ""))
+        if block is not None:
             self._instantiate(m, block)
         else:
             self._infer(m)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from spikeloom.rtl.blocks import BLOCKS
+from spikeloom.rtl.blocks import find_block
 
-ECP5, ICE40 = BLOCKS["ecp5"], BLOCKS["ice40hx"]
+ECP5, ICE40 = find_block("ecp5"), find_block("iCE40")
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ ECP5, ICE40 = BLOCKS["ecp5"], BLOCKS["ice40hx"]
     ],
 )
 def test_the_shape_that_takes_the_fewest_blocks(family, rows, width, shape):
-    assert BLOCKS[family].shape_for(rows, width) == shape
+    assert find_block(family).shape_for(rows, width) == shape
 
 
 def test_words_of_an_ecp5_block():
@@ -42,3 +42,8 @@ def test_words_of_an_ice40_block():
     rows = [0] * 2048
     rows[0], rows[256], rows[1792] = 0b01, 0b10, 0b11
     assert ICE40.words(rows, 2)[0] == 1 << 0 | 1 << 9 | (1 << 7 | 1 << 15)
+
+
+def test_other_families_are_left_to_yosys():
+    assert find_block("GW1NR-9C") is None
+    assert find_block("") is None

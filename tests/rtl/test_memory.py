@@ -6,16 +6,14 @@ import numpy as np
 import pytest
 from amaranth.sim import Simulator
 
-from spikeloom.rtl.families import FAMILIES
 from spikeloom.rtl.memory import RowMemory
 
 
-@pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize(("rows", "width"), [(1, 3), (2, 1), (5, 70), (300, 17)])
-def test_a_row_per_cycle_two_cycles_later(family, rows, width):
+def test_a_row_per_cycle_two_cycles_later(rows, width):
     rng = np.random.default_rng(rows)
     contents = [int.from_bytes(rng.bytes(16), "little") % (1 << width) for _ in range(rows)]
-    memory = RowMemory(contents, width, FAMILIES[family])
+    memory = RowMemory(contents, width)
     addresses = [int(a) for a in rng.integers(0, rows, 50)]
     seen = []
 
