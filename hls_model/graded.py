@@ -8,7 +8,7 @@ from typing import Any
 from spikeloom.hls_model.neuron import Neuron, Setting, State
 from spikeloom.hls_model.neurons import Leak, NoLeak
 from spikeloom.hls_model.ranges import Range
-from spikeloom.hls_model.values import Value, saturate, select, shift_left, shift_right
+from spikeloom.hls_model.values import Value, maximum, saturate, select, shift_left, shift_right
 
 __all__ = ["GradedLIF", "Grading", "MultiSpikeLIF"]
 
@@ -17,22 +17,25 @@ __all__ = ["GradedLIF", "Grading", "MultiSpikeLIF"]
 class MultiSpikeLIF(Neuron):
     """``v = L(v) + x``; n = ⌊v / θ⌋ spikes, none below 0 and at most ``most``; ``v −= n·θ``.
 
-    This is sinabs's and Rockpool's multi-spike neuron; the lower clamp is ``v.lo``.
+    This is sinabs's and Rockpool's multi-spike neuron.
 
     Attributes
     ----------
     v : range of the membrane; it saturates there after the reset
     most : spikes in one step; each takes a comparator
     leak : the decay, before the input is added
+    clamped : after the reset, the membrane is no less than the parameter ``lowest``
     """
 
     v: Range
     most: int
     leak: Leak = NoLeak()
+    clamped: bool = False
 
     @property
     def parameters(self) -> tuple[str, ...]:  # type: ignore[override]
-        return ("threshold", *self.leak.parameters)
+        lowest = ("lowest",) if self.clamped else ()
+        return ("threshold", *lowest, *self.leak.parameters)
 
     def states(self) -> dict[str, Range]:
         return {"v": self.v}
@@ -46,6 +49,8 @@ class MultiSpikeLIF(Neuron):
             reached = v >= amount
             count = select(reached, spikes, count)
             rest = select(reached, v - amount, rest)
+        if self.clamped:
+            rest = maximum(rest, p.lowest)
         return State(v=saturate(rest, self.v)), count
 
 

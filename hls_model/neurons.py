@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from spikeloom.hls_model.errors import NetworkError
 from spikeloom.hls_model.neuron import Neuron, Setting, State
 from spikeloom.hls_model.operators import Rounding
-from spikeloom.hls_model.ranges import Range
+from spikeloom.hls_model.ranges import BOOL, Range
 from spikeloom.hls_model.values import Value, saturate, select, shift_left, shift_right
 
-__all__ = ["LIF", "FineInput", "Integrator", "Leak", "NoLeak", "ScaleLeak", "ShiftLeak"]
+__all__ = ["LIF", "FineInput", "Integrator", "Leak", "NoLeak", "Reset", "ScaleLeak", "ShiftLeak"]
+
+Reset = Literal["subtract", "value", "none"]
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ Leak = NoLeak | ShiftLeak | ScaleLeak
 class LIF(Neuron):
     """Leaky integrate-and-fire; with :class:`NoLeak`, integrate-and-fire.
 
-    With L the leak, θ the threshold and R = H(v[t−1] − θ):
+    With L the leak, θ the threshold and R = 1 if there was a spike at t−1:
 
     ============== ============= =====================================================
     ``reset``      ``delayed``   membrane
@@ -84,17 +87,33 @@ class LIF(Neuron):
     leak : the decay, before the input is added, or at the step's end if ``leak_last``
     reset : what a spike does to the membrane
     strict : spike if v > θ, otherwise if v ≥ θ
-    delayed : the reset happens in the next step, as in snnTorch's default
+    delayed : the reset happens in the next step, as in snnTorch's default; a state word ``fired``
+        keeps the spike until then
     drop_input : a delayed reset also discards that step's input
+    lowered : where a subtracting reset left the membrane above θ, the next step compares what is θ
+        less than the membrane: snnTorch's ``reset_delay=False``
     """
 
     v: Range
     leak: Leak = NoLeak()
-    reset: Literal["subtract", "value", "none"] = "subtract"
+    reset: Reset = "subtract"
     strict: bool = False
     delayed: bool = False
     drop_input: bool = False
     leak_last: bool = False
+    lowered: bool = False
+
+    def __post_init__(self) -> None:
+        if self.lowered and (self.delayed or self.reset != "subtract"):
+            raise NetworkError(
+                "lowered belongs to a subtracting reset in the same step, not to "
+                f"reset={self.reset!r} with delayed={self.delayed}; leave it out"
+            )
+
+    @property
+    def remembers(self) -> bool:
+        """Whether the spike of a step is kept for the next."""
+        return self.delayed and self.reset != "none"
 
     @property
     def parameters(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -102,25 +121,28 @@ class LIF(Neuron):
         return ("threshold", *reset, *self.leak.parameters)
 
     def states(self) -> dict[str, Range]:
-        return {"v": self.v}
+        return {"v": self.v, "fired": BOOL} if self.remembers else {"v": self.v}
 
     def step(self, state: Any, x: Any, p: Any) -> tuple[State, Value]:
-        v = self._integrate(state.v, x, p)
-        fired = self._fires(v, p)
+        v = self._integrate(state, x, p)
+        fired = self._fires(self._compared(v, state, p), p)
         if not self.delayed:
             v = self._reset(v, fired, p)
         if self.leak_last:
             v = self.leak.apply(v, p)
-        return State(v=saturate(v, self.v)), fired
+        v = saturate(v, self.v)
+        return State(v=v, fired=fired) if self.remembers else State(v=v), fired
 
-    def _integrate(self, v: Value, x: Value, p: Any) -> Value:
+    def _integrate(self, state: Any, x: Value, p: Any) -> Value:
         leak = NoLeak() if self.leak_last else self.leak
-        if not self.delayed:
-            return leak.apply(v, p) + x
-        fired = self._fires(v, p)
+        if not self.remembers:
+            return leak.apply(state.v, p) + x
         if self.reset == "value" and not self.drop_input:
-            return leak.apply(self._reset(v, fired, p), p) + x
-        return self._reset(leak.apply(v, p) + x, fired, p)
+            return leak.apply(self._reset(state.v, state.fired, p), p) + x
+        return self._reset(leak.apply(state.v, p) + x, state.fired, p)
+
+    def _compared(self, v: Value, state: Any, p: Any) -> Value:
+        return select(self._fires(state.v, p), v - p.threshold, v) if self.lowered else v
 
     def _fires(self, v: Value, p: Any) -> Value:
         threshold: Value = p.threshold

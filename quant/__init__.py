@@ -4,7 +4,7 @@
 :class:`~spikeloom.hls_model.Network`, ``compare`` the two.
 """
 
-from spikeloom.quant.graph import MEMBRANE, Graph, Input, Population, Projection
+from spikeloom.quant.graph import DECAY, MEMBRANE, MOST, REAL, Graph, Input, Population, Projection
 from spikeloom.quant.load import load
 from spikeloom.quant.presets import PRESETS
 from spikeloom.quant.quantize import (
@@ -17,8 +17,11 @@ from spikeloom.quant.report import Agreement, Comparison, Report, compare
 from spikeloom.quant.simulator import simulate
 
 __all__ = [
+    "DECAY",
     "MEMBRANE",
+    "MOST",
     "PRESETS",
+    "REAL",
     "Agreement",
     "Comparison",
     "Graph",

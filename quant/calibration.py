@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy.typing as npt
 
 from spikeloom import hls_model
 from spikeloom.hls_model import BOOL, Range
-from spikeloom.quant.graph import MEMBRANE, Graph, Input
+from spikeloom.quant.graph import MEMBRANE, Graph, Input, Population
 from spikeloom.quant.simulator import simulate, to_values
 
 __all__ = ["Statistics", "calibrate", "quantize_input"]
@@ -28,15 +29,17 @@ class Statistics:
     Attributes
     ----------
     inputs : all values of each input
-    peaks : largest |membrane| at a step's end, per population and neuron
+    peaks : largest |state word| at a step's end, per population, word and neuron
     typical : root mean square membrane, per population
+    most : largest event of each population
     importance : mean square event of each source, with a floor for silent ones
     """
 
     steps: int
     inputs: dict[str, npt.NDArray[Any]]
-    peaks: dict[str, Array]
+    peaks: dict[str, dict[str, Array]]
     typical: dict[str, float]
+    most: dict[str, int]
     importance: dict[str, Array]
 
 
@@ -50,34 +53,47 @@ def calibrate(graph: Graph, samples: Any, steps: int | None = None) -> Statistic
     """
     inputs = to_values(graph, samples, steps)
     count, length = next(iter(inputs.values())).shape[:2]
-    populations = graph.populations
-    peaks = {p.name: np.zeros(p.size) for p in populations}
-    squares = {p.name: 0.0 for p in populations}
-    fired = {p.name: np.zeros(p.size) for p in populations}
-    size = max(1, _CHUNK // (length * sum(p.size for p in populations)))
+    totals = {p.name: _Totals(p) for p in graph.populations}
+    size = max(1, _CHUNK // (length * sum(p.size for p in graph.populations)))
     shapes = {i.name: i.shape for i in graph.inputs}
     for start in range(0, count, size):
         part = {n: v[start : start + size] for n, v in inputs.items()}
         result = simulate(graph, {n: v.reshape(*v.shape[:2], *shapes[n]) for n, v in part.items()})
-        for p in populations:
-            v = result.states[p.name][MEMBRANE]
-            peaks[p.name] = np.maximum(peaks[p.name], np.abs(v).max(axis=(0, 1)))
-            squares[p.name] += float((v**2).sum())
-            fired[p.name] += result.spikes[p.name].sum(axis=(0, 1))
+        for name, total in totals.items():
+            total.add(result.states[name], result.spikes[name])
     importance = {
         n: np.mean(np.square(v, dtype=np.float64), axis=(0, 1)) for n, v in inputs.items()
     }
-    importance |= {n: f / (count * length) for n, f in fired.items()}
+    importance |= {n: t.squared_events / (count * length) for n, t in totals.items()}
     return Statistics(
         length,
         inputs,
-        peaks,
-        {
-            p.name: max((squares[p.name] / (count * length * p.size)) ** 0.5, 1e-30)
-            for p in populations
-        },
+        {n: t.peaks for n, t in totals.items()},
+        {n: t.typical(count * length) for n, t in totals.items()},
+        {n: t.most for n, t in totals.items()},
         {n: i + max(0.01 * float(i.mean()), 1e-12) for n, i in importance.items()},
     )
+
+
+class _Totals:
+    """What one population did, over all chunks."""
+
+    def __init__(self, population: Population) -> None:
+        self.size = population.size
+        self.peaks = {word: np.zeros(self.size) for word in population.neuron.states()}
+        self.squared_events = np.zeros(self.size)
+        self.squared_membranes = 0.0
+        self.most = 0
+
+    def add(self, states: Mapping[str, npt.NDArray[Any]], events: npt.NDArray[Any]) -> None:
+        for word, values in states.items():
+            self.peaks[word] = np.maximum(self.peaks[word], np.abs(values).max(axis=(0, 1)))
+        self.squared_membranes += float((states[MEMBRANE] ** 2).sum())
+        self.squared_events += np.square(events, dtype=np.float64).sum(axis=(0, 1))
+        self.most = max(self.most, int(events.max()))
+
+    def typical(self, steps: int) -> float:
+        return float(max((self.squared_membranes / (steps * self.size)) ** 0.5, 1e-30))
 
 
 def quantize_input(input: Input, values: npt.NDArray[Any], bits: int) -> hls_model.Input:

@@ -6,21 +6,32 @@ import graphlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import prod
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from spikeloom.hls_model import EVENTS, Output
+from spikeloom.hls_model import EVENTS, Neuron, Output, Range, ScaleLeak
 from spikeloom.hls_model.errors import CheckpointError, SemanticsError
+from spikeloom.quant.equations import equation
+from spikeloom.quant.templates import decays
 
-__all__ = ["MEMBRANE", "Graph", "Input", "Population", "Projection", "Reset"]
+__all__ = ["DECAY", "MEMBRANE", "MOST", "REAL", "Graph", "Input", "Population", "Projection"]
 
 Array = npt.NDArray[np.float64]
-Reset = Literal["subtract", "value", "none"]
 
 MEMBRANE = "v"
 """The source of an :class:`~spikeloom.hls_model.Output` that delivers the membrane."""
+
+REAL = Range.signed(64)
+"""Range of the state words of a float graph's neurons: nothing is narrowed."""
+
+DECAY = ScaleLeak(0)
+"""The leak v·beta of a float graph's neurons, with a real ``beta``."""
+
+MOST = 31
+"""``most`` of a float graph's MultiSpikeLIF whose spikes in a step have no limit: quantization
+chooses the hardware's, and refuses neurons that reach this one."""
 
 
 @dataclass(frozen=True)
@@ -37,92 +48,82 @@ class Input:
 
 @dataclass(frozen=True, eq=False)
 class Population:
-    """Neurons of one kind: LIF, IF (beta 1), or a leaky integrator that never fires.
+    """Neurons of one model, with real parameters.
 
-    With L(v) = beta·v, x = bias + Σ W·e and R = 1 where the membrane of step t−1 fired:
-
-    ============== ============= =====================================================
-    ``reset``      ``delayed``   membrane
-    ============== ============= =====================================================
-    ``subtract``   no            v = L(v) + x; on a spike v −= threshold
-    ``subtract``   yes           v = L(v) + x − R·threshold
-    ``value``      no            v = L(v) + x; on a spike v = reset_value
-    ``value``      yes           v = L(R ? reset_value : v) + x
-    ``value``      yes, dropping v = R ? reset_value : L(v) + x
-    ``none``       –             v = L(v) + x
-    ============== ============= =====================================================
+    The model is that of the integer network, run without rounding: its state words have the range
+    :data:`REAL`, and its leaks are :data:`DECAY` (with parameters of their own where a neuron has
+    several), or :class:`~spikeloom.hls_model.NoLeak`. Its one port gets bias + Σ W·e.
 
     Attributes
     ----------
-    beta, bias, threshold, reset_value : float64 [size]; gains are folded into weights and bias
-    fires : False for an integrator, which uses no threshold and no reset
-    strict : spike if v > threshold, otherwise if v ≥ threshold
-    delayed : the reset happens in the next step
-    drop_input : a delayed reset also discards that step's input
-    origins : where each number and choice came from, by attribute name
+    neuron : LIF, Integrator, CubaLIF, MultiSpikeLIF or AdaptiveLIF of the library
+    parameters : float64 [size] for each of the neuron's parameters
+    bias : float64 [size]; gains are folded into weights and bias
+    origins : where each number and choice came from, by name
 
     Raises
     ------
     CheckpointError
-        If a number is not finite or has the wrong shape.
+        If a number is missing, not finite or has the wrong shape.
     SemanticsError
         If a number lies outside what the equations allow.
     """
 
     name: str
     size: int
-    beta: Array
-    bias: Array
-    threshold: Array
-    reset_value: Array
-    fires: bool = True
-    reset: Reset = "subtract"
-    strict: bool = False
-    delayed: bool = False
-    drop_input: bool = False
+    neuron: Neuron
+    parameters: Mapping[str, Array]
+    bias: Array = field(default_factory=lambda: np.zeros(1))
     origins: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("beta", "bias", "threshold", "reset_value"):
-            array = _vector(getattr(self, name), self.size, f"{name} of {self.name!r}")
-            object.__setattr__(self, name, array)
-        bad = self.beta[(self.beta < 0) | (self.beta > 1)]
+        if set(self.parameters) != set(self.neuron.parameters):
+            raise CheckpointError(
+                f"{self.name!r} ({type(self.neuron).__name__}) must have the parameters "
+                f"{sorted(self.neuron.parameters)}, not {sorted(self.parameters)}"
+            )
+        numbers = {
+            name: _vector(value, self.size, f"{name} of {self.name!r}")
+            for name, value in self.parameters.items()
+        }
+        object.__setattr__(self, "parameters", numbers)
+        object.__setattr__(self, "bias", _vector(self.bias, self.size, f"bias of {self.name!r}"))
+        for name in decays(self.neuron):
+            self._require_decay(name, numbers[name])
+        self._require_order(numbers)
+
+    def _require_decay(self, name: str, decay: Array) -> None:
+        bad = decay[(decay < 0) | (decay > 1)]
         if bad.size:
             raise SemanticsError(
-                f"the decay beta of {self.name!r} must lie in [0, 1], not {bad[0]:g}; clamp it as "
-                "the framework does before saving, or retrain"
+                f"the decay {name} of {self.name!r} must lie in [0, 1], not {bad[0]:g}; clamp it "
+                "as the framework does before saving, or retrain"
             )
-        if self.fires and (self.threshold <= 0).any():
+
+    def _require_order(self, numbers: Mapping[str, Array]) -> None:
+        threshold = numbers.get("threshold")
+        if threshold is None:
+            return
+        if (threshold <= 0).any():
             raise SemanticsError(
-                f"the threshold of {self.name!r} must be positive, not {self.threshold.min():g}; "
+                f"the threshold of {self.name!r} must be positive, not {threshold.min():g}; "
                 "a neuron that fires without input has no event-driven form"
             )
-        if self.fires and self.reset == "value" and (self.reset_value >= self.threshold).any():
+        reset = numbers.get("reset_value")
+        if reset is not None and (reset >= threshold).any():
             raise SemanticsError(
                 f"the reset value of {self.name!r} must lie below its threshold, not at "
-                f"{self.reset_value.max():g}"
+                f"{reset.max():g}"
             )
+
+    @property
+    def fires(self) -> bool:
+        return "threshold" in self.parameters
 
     @property
     def equation(self) -> str:
         """The update in words, for people."""
-        leak = _number(self.beta)
-        if not self.fires:
-            return f"v = {leak}·v + x; never fires"
-        spike = f"spike if v {'>' if self.strict else '≥'} {_number(self.threshold)}"
-        theta, value = _number(self.threshold), _number(self.reset_value)
-        match self.reset, self.delayed, self.drop_input:
-            case "none", _, _:
-                return f"v = {leak}·v + x; {spike}; no reset"
-            case "subtract", True, _:
-                return f"v = {leak}·v + x − {theta}·(spike at t−1); {spike}"
-            case "subtract", False, _:
-                return f"v = {leak}·v + x; {spike}, then v −= {theta}"
-            case _, True, True:
-                return f"v = {leak}·v + x, or {value} after a spike at t−1; {spike}"
-            case _, True, False:
-                return f"v = {leak}·(v, or {value} after a spike at t−1) + x; {spike}"
-        return f"v = {leak}·v + x; {spike}, then v = {value}"
+        return equation(self.neuron, self.parameters)
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,6 +135,13 @@ class Projection:
     weights : float64 [target size, source size]
     delay : steps from a spike to its arrival
     origin : where the weights came from
+    step, bits : the weights already are integers of that many bits, times ``step``, float64
+        [target size]: quantization takes these integers over
+
+    Raises
+    ------
+    CheckpointError
+        If weights are not finite, or not the integers that ``step`` and ``bits`` say.
     """
 
     source: str
@@ -141,11 +149,36 @@ class Projection:
     weights: Array
     delay: int = 0
     origin: str = ""
+    step: Array | None = None
+    bits: int | None = None
 
     def __post_init__(self) -> None:
         weights = np.asarray(self.weights, dtype=np.float64)
         _require_finite(weights, f"weights of {self.name}")
         object.__setattr__(self, "weights", weights)
+        if (self.step is None) is not (self.bits is None):
+            raise CheckpointError(f"step and bits of {self.name} must be given together")
+        if self.step is not None and self.bits is not None:
+            self._require_integers(self.step, self.bits)
+
+    def _require_integers(self, step: Array, bits: int) -> None:
+        step = _vector(step, len(self.weights), f"step of {self.name}")
+        object.__setattr__(self, "step", step)
+        if (step <= 0).any() or not 1 <= bits <= 8:
+            raise CheckpointError(
+                f"quantized weights of {self.name} must have 1 to 8 bits and a positive step, not "
+                f"{bits} bits and {step.min():g}"
+            )
+        levels = self.weights / step[:, None]
+        integers = np.rint(levels)
+        inside = (integers >= -(2 ** (bits - 1))) & (integers < 2 ** (bits - 1))
+        wrong = ~inside | (np.abs(levels - integers) > 1e-3)
+        if wrong.any():
+            raise CheckpointError(
+                f"weights of {self.name} must be integers of {bits} bits times their step, but "
+                f"{int(wrong.sum())} of {wrong.size} are not (the first is "
+                f"{levels[wrong][0]:g} steps)"
+            )
 
     @property
     def name(self) -> str:
@@ -175,6 +208,7 @@ class Graph:
     assumptions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        populations = {p.name: p for p in self.populations}
         names = [*(i.name for i in self.inputs), *(p.name for p in self.populations)]
         repeated = [name for name in names if names.count(name) > 1]
         if repeated:
@@ -193,6 +227,12 @@ class Graph:
             raise SemanticsError(
                 f"the output {self.output.population!r} never fires; read its membrane instead"
             )
+        for projection in self.projections:
+            if projection.source in populations and not populations[projection.source].fires:
+                raise SemanticsError(
+                    f"{projection.name} must start at neurons that fire, and {projection.source!r} "
+                    "never does: membranes are not sent on; remove the layers behind it"
+                )
 
     def _ordered(self) -> tuple[Population, ...]:
         graph: dict[str, set[str]] = {p.name: set() for p in self.populations}
@@ -244,8 +284,3 @@ def _require_finite(array: Array, what: str) -> None:
             f"{what} must be finite, but {count} of {array.size} are not (the first is {first}); "
             "the training diverged: go back to an earlier checkpoint"
         )
-
-
-def _number(values: Array) -> str:
-    lo, hi = values.min(), values.max()
-    return f"{lo:g}" if lo == hi else f"[{lo:g} … {hi:g}]"

@@ -47,18 +47,22 @@ class GridLeak:
                 return "v"
             case ShiftLeak(shifts=shifts):
                 return "v" + "".join(f" − (v≫{s})" for s in shifts)
-        values = self.parameters["beta"]
+        (values,) = self.parameters.values()
         b = values[0] if (values == values[0]).all() else f"[{values.min()} … {values.max()}]"
         return f"(v·{b})≫{self.leak.bits}"
 
 
 def choose_leak(
-    beta: Array, kind: Literal["auto", "shift", "scale"] = "auto", name: str = "neurons"
+    beta: Array,
+    kind: Literal["auto", "shift", "scale"] = "auto",
+    name: str = "neurons",
+    parameter: str = "beta",
 ) -> GridLeak:
     """The leak of a population whose trained decay is ``beta`` [size], in [0, 1].
 
     ``shift`` takes the nearest 1 − 2⁻ᵃ [− 2⁻ᵇ], ``scale`` B/2**F with the fewest bits that come
-    within 1/256 of 1 − beta. ``auto`` takes shifts where they are exact, otherwise a scale.
+    within 1/256 of 1 − beta. ``auto`` takes shifts where they are exact, otherwise a scale, whose
+    parameter is called ``parameter``.
 
     Raises
     ------
@@ -82,16 +86,16 @@ def choose_leak(
             f"leak='shift' needs one decay for all neurons of {name!r}, not "
             f"[{beta.min():g} … {beta.max():g}]; use leak='scale'"
         )
-    return _scale(beta)
+    return _scale(beta, parameter)
 
 
-def _scale(beta: Array) -> GridLeak:
+def _scale(beta: Array, parameter: str) -> GridLeak:
     for bits in range(1, _MOST_BITS + 1):
         integers = np.rint(beta * 2**bits).astype(np.int64)
         actual = integers / 2**bits
         if (np.abs(actual - beta) <= np.maximum((1 - beta) / 256, _EXACT)).all():
             break
-    return GridLeak(ScaleLeak(bits), {"beta": integers}, actual)
+    return GridLeak(ScaleLeak(bits, parameter=parameter), {parameter: integers}, actual)
 
 
 def _nearest_shift(beta: float) -> tuple[int, ...]:

@@ -216,15 +216,10 @@ class _Importer:
         population = Population(
             identifier(node.name),
             size,
-            discrete.beta,
+            discrete.neuron,
+            discrete.parameters,
             discrete.gain * np.broadcast_to(constant, size),
-            discrete.threshold,
-            discrete.reset_value,
-            fires=node.type != "LI",
-            reset=discrete.reset,
-            strict=self.semantics.strict,
-            delayed=bool(self.semantics.delayed),
-            origins={
+            {
                 key: text if key == "reset" else f"{self.path.name}: {text}"
                 for key, text in discrete.origins.items()
             },

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from spikeloom.hls_model import LIF, Integrator, Neuron
 from spikeloom.hls_model.errors import CheckpointError, SemanticsError
-from spikeloom.quant.graph import Reset
+from spikeloom.hls_model.neurons import Reset
+from spikeloom.quant.graph import DECAY, REAL
 from spikeloom.quant.nir_file import NirNode
 from spikeloom.quant.presets import Semantics
 
@@ -19,13 +21,11 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Discrete:
-    """A neuron's numbers per step, float64 [size]; ``gain`` multiplies its weighted input."""
+    """A neuron and its numbers per step, float64 [size]; ``gain`` multiplies its weighted input."""
 
-    beta: Array
+    neuron: Neuron
+    parameters: dict[str, Array]
     gain: Array
-    threshold: Array
-    reset_value: Array
-    reset: Reset
     origins: dict[str, str]
 
 
@@ -51,17 +51,21 @@ def discretize(node: NirNode, size: int, semantics: Semantics, dt: float) -> Dis
     reset = semantics.reset or "subtract"
     origins = {"beta": origin, "bias": f"constants before {node.name}, times the gain"}
     if "v_threshold" not in p:
-        return Discrete(beta, gain, np.ones(size), np.zeros(size), "none", origins)
+        return Discrete(Integrator(REAL, DECAY), {"beta": beta}, gain, origins)
     _require_known(node, p, semantics, reset)
     origins |= {
         "threshold": f"v_threshold of {node.name}",
         "reset": f"preset {semantics.name}: .nir files do not hold it",
     }
-    value = np.zeros(size)
+    parameters = {"threshold": p["v_threshold"] - rest, "beta": beta}
     if reset == "value":
-        value = p.get("v_reset", value) - rest
+        parameters["reset_value"] = p.get("v_reset", np.zeros(size)) - rest
         origins["reset_value"] = f"v_reset of {node.name}"
-    return Discrete(beta, gain, p["v_threshold"] - rest, value, reset, origins)
+    delayed = bool(semantics.delayed) and reset != "none"
+    # Subtracting without delay, snnTorch still lowers by θ what was left above it.
+    lowered = semantics.name == "snntorch" and reset == "subtract" and not delayed
+    neuron = LIF(REAL, DECAY, reset, semantics.strict, delayed, lowered=lowered)
+    return Discrete(neuron, parameters, gain, origins)
 
 
 def _each(node: NirNode, key: str, size: int) -> Array:
@@ -158,10 +162,4 @@ def _require_known(node: NirNode, p: dict[str, Array], semantics: Semantics, res
         raise SemanticsError(
             f"the IF node {node.name!r} must be an LIF under preset 'sinabs', whose IAF clamps the "
             "membrane at −threshold, which no neuron of the library does yet"
-        )
-    if semantics.name == "snntorch" and reset == "subtract" and not semantics.delayed:
-        raise SemanticsError(
-            f"reset by subtraction with reset_delay=False, as in {node.name!r}, gives θ back where "
-            "a membrane stays above it, which no neuron of the library does; use reset='zero' or "
-            "reset_delay=True"
         )

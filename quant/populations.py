@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
+from math import ceil
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from spikeloom import hls_model
-from spikeloom.hls_model import LIF, FineInput, Integrator, Neuron, Range
+from spikeloom.hls_model import LIF, CubaLIF, FineInput, MultiSpikeLIF, Neuron, Range
 from spikeloom.hls_model.errors import SemanticsError
 from spikeloom.quant.calibration import Statistics
-from spikeloom.quant.graph import MEMBRANE, Graph, Population, Projection
+from spikeloom.quant.graph import MEMBRANE, MOST, Graph, Population, Projection
 from spikeloom.quant.leaks import choose_leak
 from spikeloom.quant.report import PopulationReport, ProjectionReport
+from spikeloom.quant.templates import decays, rebuild, words
 from spikeloom.quant.weights import Block, choose_scales, quantize_weights
 
 __all__ = ["Leak", "PopulationQuantizer"]
@@ -49,19 +52,30 @@ class PopulationQuantizer:
         self.bits = {p.name: _bits_of(p, weight_bits) for p in self.into}
         self.weights = {id(p): p.weights * units.get(p.source, 1.0) for p in self.into}
         is_read = graph.output == hls_model.Output(self.name, MEMBRANE)
-        self.steps = self._choose_steps(one_scale=is_read)
-        self.leak = choose_leak(population.beta, leak, self.name)
+        self.steps = self._choose_steps(units, one_scale=is_read)
+        self.leaks = {
+            name: choose_leak(population.parameters[name], leak, self.name, name)
+            for name in decays(population.neuron)
+        }
         self.fraction_bits = (
             self._choose_fraction_bits() if fraction_bits is None else fraction_bits
         )
         self.resolution: Array = self.steps * 2.0**-self.fraction_bits
-        self.threshold = self._threshold()
         self.bias = _rounded(population.bias / self.resolution)
-        self.reset_value = _rounded(population.reset_value / self.resolution)
-        self.range = self._range()
+        self.levels = {
+            name: _rounded(numbers / self.resolution)
+            for name, numbers in population.parameters.items()
+            if name not in self.leaks
+        }
+        if population.fires:
+            self.levels["threshold"] = self._threshold()
+        self.ranges = {word: self._range(word) for word in words(population.neuron)}
 
-    def _choose_steps(self, one_scale: bool) -> Array:
+    def _choose_steps(self, units: Mapping[str, float], one_scale: bool) -> Array:
         """What a weight of 1 stands for, per neuron."""
+        fixed = [p.step * units.get(p.source, 1.0) for p in self.into if p.step is not None]
+        if fixed:
+            return self._fixed_steps(fixed, one_scale)
         blocks = [
             Block(
                 self.weights[id(p)],
@@ -70,33 +84,54 @@ class PopulationQuantizer:
             )
             for p in self.into
         ]
-        return choose_scales(blocks, 2.0 ** np.floor(np.log2(self.float.threshold / 8)), one_scale)
+        threshold = self.float.parameters.get("threshold", np.ones(self.float.size))
+        return choose_scales(blocks, 2.0 ** np.floor(np.log2(threshold / 8)), one_scale)
+
+    def _fixed_steps(self, fixed: list[Array], one_scale: bool) -> Array:
+        """The steps of weights that already are integers."""
+        steps = fixed[0]
+        differ = any(not np.allclose(other, steps, rtol=1e-5) for other in fixed)
+        if differ or (one_scale and np.ptp(steps) > 1e-5 * steps.max()):
+            what = "projections into" if differ else "neurons, whose membranes are compared, of"
+            raise SemanticsError(
+                f"quantized weights of all {what} {self.name!r} must share one step, not "
+                f"[{min(f.min() for f in fixed):g} … {max(f.max() for f in fixed):g}]; quantize "
+                "them with one scale per tensor, or import float weights"
+            )
+        return steps
 
     def _choose_fraction_bits(self) -> int:
         """Binary places below the weights' step that keep the roundings of a sample small."""
         p = self.float
-        horizon = np.minimum(self.statistics.steps, 1 / np.maximum(1 - self.leak.beta, 1e-9))
-        roundings = self.leak.roundings + 0.5 * (not _is_integer(p.bias / self.steps))
-        error = roundings * horizon * self.steps
-        if p.fires and not _is_integer(p.threshold / self.steps):
+        error: Array = 0.5 * (not _is_integer(p.bias / self.steps)) * np.ones(p.size)
+        # A current's roundings reach the membrane, where they add up once more.
+        for name in sorted(self.leaks, key=lambda name: name == _leak_of_membrane(p.neuron)):
+            leak = self.leaks[name]
+            horizon = np.minimum(self.statistics.steps, 1 / np.maximum(1 - leak.beta, 1e-9))
+            error = (error + leak.roundings) * horizon
+        if not self.leaks:
+            error = error * self.statistics.steps
+        error = error * self.steps
+        if p.fires and not _is_integer(p.parameters["threshold"] / self.steps):
             error = error + 0.5 * self.steps
-        scale = p.threshold if p.fires else self.statistics.typical[self.name]
+        scale = p.parameters["threshold"] if p.fires else self.statistics.typical[self.name]
         ratio = float((error * _RESOLUTION / scale).max())
         needed = int(np.ceil(np.log2(ratio))) if ratio > 1 else 0
         return min(needed, _MOST_FRACTION_BITS)
 
     def _threshold(self) -> npt.NDArray[np.int64]:
         """Exact where spikes alone depend on it; the nearest integer where it is subtracted."""
-        levels = self.float.threshold / self.resolution
+        levels = self.float.parameters["threshold"] / self.resolution
         near = np.rint(levels)
         on_grid = np.abs(levels - near) <= 1e-6 * np.maximum(near, 1)
-        if self.float.reset == "subtract":
-            integers = near
-        else:
+        spiking = _spiking(self.float.neuron)
+        if isinstance(spiking, LIF) and spiking.reset != "subtract":
             integers = np.where(
-                on_grid, near, np.floor(levels) if self.float.strict else np.ceil(levels)
+                on_grid, near, np.floor(levels) if spiking.strict else np.ceil(levels)
             )
-        if self.float.fires and (integers < 1).any():
+        else:
+            integers = near
+        if (integers < 1).any():
             raise SemanticsError(
                 f"the threshold of neuron {int(integers.argmin())} of {self.name!r} must not "
                 f"vanish beside its weights, as it does with {self.fraction_bits} fraction bits; "
@@ -104,31 +139,44 @@ class PopulationQuantizer:
             )
         return integers.astype(np.int64)
 
-    def _range(self) -> Range:
-        """A signed word that holds the calibrated membranes with a margin."""
-        peak = float((self.statistics.peaks[self.name] / self.resolution).max()) * self.margin
-        if self.float.fires:
-            peak = max(peak, 2.0 * float(self.threshold.max()))
-        peak = max(peak, float(np.abs(self.reset_value).max()), 1.0)
-        return Range.signed(int(np.floor(peak)).bit_length() + 1)
+    def _range(self, word: str) -> Range:
+        """A signed word that holds the calibrated values with a margin."""
+        peaks = self.statistics.peaks[self.name][word]
+        peak = float((peaks / self.resolution).max()) * self.margin
+        if word == MEMBRANE:
+            if self.float.fires:
+                peak = max(peak, 2.0 * float(self.levels["threshold"].max()))
+            ends = [self.levels[n] for n in ("reset_value", "lowest") if n in self.levels]
+            peak = max(peak, *(float(np.abs(e).max()) for e in ends), 1.0)
+        return Range.signed(int(np.floor(max(peak, 1.0))).bit_length() + 1)
 
     def neuron(self) -> Neuron:
-        p = self.float
-        neuron: Neuron
-        if not p.fires:
-            neuron = Integrator(self.range, self.leak.leak)
-        else:
-            neuron = LIF(self.range, self.leak.leak, p.reset, p.strict, p.delayed, p.drop_input)
+        leaks = {name: leak.leak for name, leak in self.leaks.items()}
+        neuron = self._with_most(rebuild(self.float.neuron, self.ranges, leaks))
         return FineInput(neuron, self.fraction_bits) if self.fraction_bits else neuron
+
+    def _with_most(self, neuron: Neuron) -> Neuron:
+        """Room for one spike more in a step than calibration saw, where there is no limit."""
+        match neuron:
+            case CubaLIF():
+                driven: Any = self._with_most(neuron.neuron)
+                return dataclasses.replace(neuron, neuron=driven)
+            case MultiSpikeLIF(most=most) if most == MOST:
+                seen = self.statistics.most[self.name]
+                if seen >= MOST:
+                    raise SemanticsError(
+                        f"neurons of {self.name!r} must fire fewer than {MOST} times in a step, "
+                        f"and calibration saw {seen}; raise the threshold, or train with a penalty "
+                        "on spikes"
+                    )
+                return dataclasses.replace(neuron, most=ceil(seen * self.margin) + 1)
+        return neuron
 
     def population(self) -> hls_model.Population:
         neuron = self.neuron()
-        known: dict[str, Any] = {
-            "threshold": self.threshold,
-            "reset_value": self.reset_value,
-            "offset": self.bias,
-            **self.leak.parameters,
-        }
+        known = {"offset": self.bias, **self.levels}
+        for leak in self.leaks.values():
+            known |= leak.parameters
         parameters = {name: known[name] for name in neuron.parameters}
         bias = {} if self.fraction_bits or not self.bias.any() else {"x": self.bias}
         return hls_model.Population(self.name, self.float.size, neuron, parameters, bias)
@@ -146,21 +194,26 @@ class PopulationQuantizer:
         ]
 
     def _integers(self, projection: Projection) -> npt.NDArray[np.int64]:
+        if projection.step is not None:
+            return _rounded(projection.weights / projection.step[:, None])
         limit = 2 ** (self.bits[projection.name] - 1) - 1
         return quantize_weights(self.weights[id(projection)], self.steps, limit)
 
     def report(self) -> PopulationReport:
         p = self.float
-        scale = p.threshold if p.fires else max(float(np.abs(p.bias).max()), 1e-30)
+        errors = {n: _worst(k.beta - p.parameters[n]) for n, k in self.leaks.items()}
+        scale = p.parameters.get("threshold", np.maximum(np.abs(p.bias).max(), 1e-30))
+        errors["bias"] = _worst((self.bias * self.resolution - p.bias) / scale)
+        errors |= {
+            name: _worst((levels * self.resolution - p.parameters[name]) / scale)
+            for name, levels in self.levels.items()
+        }
         return PopulationReport(
             p.equation,
-            str(self.leak),
-            _worst(self.leak.beta - p.beta),
-            _worst((self.threshold * self.resolution - p.threshold) / p.threshold) * p.fires,
-            _worst((self.bias * self.resolution - p.bias) / scale),
-            _worst((self.reset_value * self.resolution - p.reset_value) / scale),
+            {name: str(leak) for name, leak in self.leaks.items()},
+            errors,
             self.fraction_bits,
-            self.range.width,
+            {word: range.width for word, range in self.ranges.items()},
         )
 
     def projection_reports(self) -> dict[str, ProjectionReport]:
@@ -176,26 +229,42 @@ class PopulationQuantizer:
                 self.bits[p.name],
                 _worst(difference) / largest,
                 float(np.sqrt((difference**2).mean())) / mean,
-                int(beyond.sum()),
+                0 if p.step is not None else int(beyond.sum()),
                 weights.size,
             )
         return reports
 
     def messages(self) -> list[str]:
-        error = _worst(self.leak.beta - self.float.beta)
-        if error <= 1e-6:
-            return []
-        message = (
-            f"the decay of {self.name!r} was moved by {error:.2g} to {self.leak}; train with a "
+        return [
+            f"the decay {name} of {self.name!r} was moved by {error:.2g} to {leak}; train with a "
             "decay of 1 − 2⁻ᵃ [− 2⁻ᵇ] to keep it"
-        )
-        return [message]
+            for name, leak in self.leaks.items()
+            if (error := _worst(leak.beta - self.float.parameters[name])) > 1e-6
+        ]
+
+
+def _spiking(neuron: Neuron) -> Neuron:
+    """The neuron that a synaptic current drives."""
+    return neuron.neuron if isinstance(neuron, CubaLIF) else neuron
+
+
+def _leak_of_membrane(neuron: Neuron) -> str:
+    leak = getattr(_spiking(neuron), "leak", None)
+    return getattr(leak, "parameter", "")
 
 
 def _bits_of(projection: Projection, weight_bits: int | Mapping[str, int]) -> int:
-    bits = weight_bits if isinstance(weight_bits, int) else weight_bits.get(projection.name, 8)
+    name, given = projection.name, projection.bits
+    bits = weight_bits if isinstance(weight_bits, int) else weight_bits.get(name, given or 8)
+    if given is not None:
+        if not isinstance(weight_bits, int) and bits != given:
+            raise SemanticsError(
+                f"weight_bits of {name} must be the {given} bits that its weights were quantized "
+                f"to, not {bits}; leave it out"
+            )
+        return given
     if not 2 <= bits <= 8:
-        raise SemanticsError(f"weight_bits of {projection.name} must lie in [2, 8], not {bits}")
+        raise SemanticsError(f"weight_bits of {name} must lie in [2, 8], not {bits}")
     return bits
 
 

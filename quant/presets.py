@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from spikeloom.hls_model.errors import SemanticsError
-from spikeloom.quant.graph import Reset
+from spikeloom.hls_model.neurons import Reset
 
 __all__ = ["PRESETS", "Semantics", "resolve"]
 

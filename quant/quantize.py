@@ -82,12 +82,12 @@ def quantize_with_report(
     leak
         ``shift``, ``scale``, or ``auto``: shifts where they are exact (see :mod:`.leaks`).
     fraction_bits
-        Binary places of all membranes below the weights' step; by default as many as keep
+        Binary places of all states below the weights' step; by default as many as keep
         rounding below 1/16 of the threshold even if all of a sample's add up.
     input_bits
         Bits of the magnitude of an input that is not integer.
     margin
-        Factor between the largest calibrated membrane and the range's end, before the range is
+        Factor between the largest calibrated state and its range's end, before the range is
         widened to a power of two.
 
     Raises
@@ -114,12 +114,13 @@ def quantize_with_report(
         tuple(projection for part in parts for projection in part.projections()),
         graph.output,
     )
-    comparison = compare(graph, network, calibration, labels, steps=steps)
+    scales = {part.name: part.resolution for part in parts}
+    comparison = compare(graph, network, calibration, labels, scales=scales, steps=steps)
     messages = [m for part in parts for m in part.messages()]
     for name, agreement in comparison.populations.items():
         if agreement.saturated:
             messages.append(
-                f"{agreement.saturated} of {agreement.membranes} membranes of {name!r} saturate on "
+                f"{agreement.saturated} of {agreement.states} states of {name!r} saturate on "
                 "the calibration samples; raise margin"
             )
     report = Report(
@@ -130,7 +131,7 @@ def quantize_with_report(
         graph.assumptions,
         tuple(messages),
     )
-    return Quantized(network, report, {part.name: part.resolution for part in parts})
+    return Quantized(network, report, scales)
 
 
 def _require_projections(graph: Graph, weight_bits: int | Mapping[str, int]) -> None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from spikeloom.hls_model import Network
+from spikeloom.hls_model import BOOL, Network, Result
 from spikeloom.hls_model import simulate as simulate_integers
 from spikeloom.hls_model.errors import SampleError
-from spikeloom.quant.graph import Graph
+from spikeloom.quant.graph import MEMBRANE, Graph
 from spikeloom.quant.simulator import simulate, to_values
 
 __all__ = ["Agreement", "Comparison", "PopulationReport", "ProjectionReport", "Report", "compare"]
+
+Array = npt.NDArray[np.float64]
 
 _CHUNK = 1 << 24
 """Recorded numbers that one chunk of samples may hold."""
@@ -26,16 +29,18 @@ class Agreement:
 
     Attributes
     ----------
-    agreement : fraction of all (sample, step, neuron) in which both fire or neither does
+    agreement : fraction of all (sample, step, neuron) in which both send the same event or none
     float_spikes, integer_spikes : totals
-    saturated : membranes, of all ``membranes``, that ended a step at a limit of their range
+    membrane_error : root mean square difference of the membranes / that of the float membranes
+    saturated : state words, of all ``states``, that ended a step at a limit of their range
     """
 
     agreement: float
     float_spikes: int
     integer_spikes: int
+    membrane_error: float
     saturated: int
-    membranes: int
+    states: int
 
 
 @dataclass(frozen=True)
@@ -58,27 +63,23 @@ class Comparison:
 
 @dataclass(frozen=True)
 class PopulationReport:
-    """How a population's numbers became integers; errors are the worst over its neurons.
+    """How a population's numbers became integers.
 
     Attributes
     ----------
     equation : the float update
-    leak : the integer decay
-    beta_error : |integer decay − trained beta|
-    threshold_error : |difference| / threshold
-    bias_error, reset_error : |difference| / threshold, for integrators / the largest bias
+    leaks : the integer decays, by the float decay's name
+    errors : largest |difference| over the neurons, by name: of decays as such, of thresholds and
+        everything else in the membrane's unit / threshold (of integrators / the largest bias)
     fraction_bits : binary places of the membrane below the weights' step
-    state_bits : width of the membrane
+    state_bits : widths of the state words
     """
 
     equation: str
-    leak: str
-    beta_error: float
-    threshold_error: float
-    bias_error: float
-    reset_error: float
+    leaks: dict[str, str]
+    errors: dict[str, float]
     fraction_bits: int
-    state_bits: int
+    state_bits: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -121,12 +122,14 @@ def compare(
     samples: Any,
     labels: npt.ArrayLike | None = None,
     *,
+    scales: Mapping[str, Array],
     steps: int | None = None,
 ) -> Comparison:
     """Run the float graph and its integer network side by side.
 
     Parameters
     ----------
+    scales : what a membrane's 1 stands for in the float graph, by population: of ``Quantized``
     samples, steps : as for :func:`~spikeloom.quant.simulator.simulate`
     labels : class numbers [samples]
 
@@ -141,7 +144,7 @@ def compare(
     classes = None if labels is None else np.asarray(labels)
     if classes is not None and classes.shape != (count,):
         raise SampleError(f"labels must be one per sample, {count} in all, not {classes.shape}")
-    totals = {p.name: np.zeros(4, dtype=np.int64) for p in graph.populations}
+    totals = {p.name: _Totals(network, p.name, scales[p.name]) for p in graph.populations}
     float_classes, integer_classes = [], []
     size = max(1, _CHUNK // (length * sum(p.size for p in graph.populations)))
     for start in range(0, count, size):
@@ -151,8 +154,8 @@ def compare(
         floats, integers = simulate(graph, part), simulate_integers(network, part)
         float_classes.append(floats.predictions)
         integer_classes.append(integers.predictions)
-        for name, total in totals.items():
-            total += _count(network, name, floats.spikes[name], integers)
+        for total in totals.values():
+            total.add(floats, integers)
     predicted, actual = np.concatenate(float_classes), np.concatenate(integer_classes)
     return Comparison(
         count,
@@ -160,20 +163,43 @@ def compare(
         None if classes is None else float((predicted == classes).mean()),
         None if classes is None else float((actual == classes).mean()),
         float((predicted == actual).mean()),
-        {p.name: _agreement(totals[p.name], count * length * p.size) for p in graph.populations},
+        {name: total.agreement() for name, total in totals.items()},
     )
 
 
-def _count(network: Network, name: str, floats: Any, integers: Any) -> npt.NDArray[np.int64]:
-    spikes = integers.spikes[name]
-    saturated = 0
-    for word, range in network.population(name).neuron.states().items():
-        membranes = integers.states[name][word]
-        saturated += int(((membranes <= range.lo) | (membranes >= range.hi)).sum())
-    different = (floats != 0) != (spikes != 0)
-    return np.array([different.sum(), (floats != 0).sum(), (spikes != 0).sum(), saturated])
+class _Totals:
+    """How one population's two simulations differ, over all chunks."""
 
+    def __init__(self, network: Network, name: str, scale: Array) -> None:
+        states = network.population(name).neuron.states()
+        # The word that keeps a spike for the next step cannot saturate.
+        self.ranges = {word: range for word, range in states.items() if range != BOOL}
+        self.name = name
+        self.scale = scale
+        self.counts = np.zeros(5, dtype=np.int64)
+        self.squares = np.zeros(2)
 
-def _agreement(total: npt.NDArray[np.int64], all_: int) -> Agreement:
-    different, floats, integers, saturated = (int(n) for n in total)
-    return Agreement(1 - different / all_, floats, integers, saturated, all_)
+    def add(self, floats: Result, integers: Result) -> None:
+        expected, actual = floats.spikes[self.name], integers.spikes[self.name]
+        membranes = floats.states[self.name][MEMBRANE]
+        saturated = 0
+        for word, range in self.ranges.items():
+            values = integers.states[self.name][word]
+            saturated += int(((values <= range.lo) | (values >= range.hi)).sum())
+        same = int((expected == actual).sum())
+        fired = int((expected != 0).sum()), int((actual != 0).sum())
+        self.counts += np.array([same, *fired, saturated, expected.size])
+        difference = integers.states[self.name][MEMBRANE] * self.scale - membranes
+        self.squares += np.array([(difference**2).sum(), (membranes**2).sum()])
+
+    def agreement(self) -> Agreement:
+        same, floats, integers, saturated, all_ = (int(n) for n in self.counts)
+        error, size = self.squares
+        return Agreement(
+            same / all_,
+            floats,
+            integers,
+            float(np.sqrt(error / size)) if size else 0.0,
+            saturated,
+            all_ * len(self.ranges),
+        )

@@ -4,14 +4,16 @@ network is compared with."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from spikeloom.hls_model import EVENTS, Result
+from spikeloom.hls_model import EVENTS, Result, Value
 from spikeloom.hls_model.errors import SampleError
-from spikeloom.quant.graph import MEMBRANE, Graph, Population
+from spikeloom.quant.float_backend import FloatBackend
+from spikeloom.quant.graph import Graph, Population
 
 __all__ = ["simulate", "to_values"]
 
@@ -44,7 +46,7 @@ def simulate(
     Returns
     -------
     Result
-        ``spikes[name]`` and ``states[name]["v"]``, both [samples, steps, size], and ``readout``
+        ``spikes[name]`` and ``states[name][word]``, all [samples, steps, size], and ``readout``
         [samples, output size]: spikes summed over the steps, or the last membrane.
 
     Raises
@@ -58,7 +60,10 @@ def simulate(
     names = parts[0].spikes
     return Result(
         {n: np.concatenate([p.spikes[n] for p in parts]) for n in names},
-        {n: {MEMBRANE: np.concatenate([p.states[n][MEMBRANE] for p in parts])} for n in names},
+        {
+            n: {w: np.concatenate([p.states[n][w] for p in parts]) for w in parts[0].states[n]}
+            for n in names
+        },
         np.concatenate([p.readout for p in parts]),
     )
 
@@ -127,63 +132,50 @@ def _run(graph: Graph, inputs: Mapping[str, Array], record: bool, dtype: np.dtyp
     samples, steps = first.shape[:2]
     # Arrays are [steps, samples, size] inside, so that a step is contiguous.
     events = {n: v.swapaxes(0, 1).astype(dtype) for n, v in inputs.items()}
-    membranes = {p.name: np.zeros((steps, samples, p.size), dtype) for p in graph.populations}
-    events |= {p.name: np.zeros((steps, samples, p.size), dtype) for p in graph.populations}
+    neurons = {p.name: _Neurons(p, samples, dtype) for p in graph.populations}
+    recorded = {name: n.allocate(steps) for name, n in neurons.items()}
+    events |= {name: words[EVENTS] for name, words in recorded.items()}
     weights = [(p, p.weights.T.astype(dtype)) for p in graph.projections]
-    neurons = {p.name: _Neurons(p, dtype) for p in graph.populations}
     for t in range(steps):
-        for name in neurons:
-            x = neurons[name].bias
+        for name, population in neurons.items():
+            x = population.bias
             for projection, matrix in weights:
                 if projection.target == name and t >= projection.delay:
                     x = x + events[projection.source][t - projection.delay] @ matrix
-            before = membranes[name][t - 1] if t else np.zeros_like(membranes[name][0])
-            membranes[name][t], events[name][t] = neurons[name].step(before, x)
+            events[name][t] = population.step(x)
+            for word, array in population.state.items():
+                recorded[name][word][t] = array
     output = graph.output
-    recorded = events if output.source == EVENTS else membranes
-    last = recorded[output.population]
+    last = recorded[output.population][output.source]
     readout = last.sum(axis=0) if output.source == EVENTS else last[-1]
     if not record:
         return Result({}, {}, readout)
-    spikes = {n: events[n].swapaxes(0, 1).astype(np.int8) for n in neurons}
-    states = {n: {MEMBRANE: membranes[n].swapaxes(0, 1)} for n in neurons}
-    return Result(spikes, states, readout)
+    words = {n: {w: a.swapaxes(0, 1) for w, a in r.items()} for n, r in recorded.items()}
+    spikes = {n: w.pop(EVENTS).astype(np.int8) for n, w in words.items()}
+    return Result(spikes, words, readout)
 
 
 class _Neurons:
-    """The update of one population, in the order in which the frameworks compute it."""
+    """One population's state, advanced step by step: the neuron itself on real numbers."""
 
-    def __init__(self, population: Population, dtype: np.dtype[Any]) -> None:
-        self.population = population
-        self.beta = population.beta.astype(dtype)
+    def __init__(self, population: Population, samples: int, dtype: np.dtype[Any]) -> None:
+        self.neuron = population.neuron
+        self.backend = FloatBackend(dtype)
         self.bias = population.bias.astype(dtype)
-        self.threshold = population.threshold.astype(dtype)
-        self.reset_value = population.reset_value.astype(dtype)
+        shape = (samples, population.size)
+        self.state: dict[str, Array] = {w: np.zeros(shape, dtype) for w in self.neuron.states()}
+        self.parameters = SimpleNamespace(
+            **{n: self.backend.value(v) for n, v in population.parameters.items()}
+        )
 
-    def step(self, v: Array, x: Array) -> tuple[Array, Array]:
-        """The next membrane and the spikes (0 or 1)."""
-        p = self.population
-        if not p.fires:
-            return self.beta * v + x, np.zeros_like(v)
-        if not p.delayed:
-            v = self.beta * v + x
-            fired = self._fires(v)
-            return self._reset(v, fired), fired.astype(v.dtype)
-        fired = self._fires(v)
-        if p.reset == "value" and not p.drop_input:
-            v = self.beta * self._reset(v, fired) + x
-        else:
-            v = self._reset(self.beta * v + x, fired)
-        return v, self._fires(v).astype(v.dtype)
+    def allocate(self, steps: int) -> dict[str, Array]:
+        """Arrays [steps, samples, size] for the events and each state word."""
+        zeros = next(iter(self.state.values()))
+        return {w: np.empty((steps, *zeros.shape), zeros.dtype) for w in (EVENTS, *self.state)}
 
-    def _fires(self, v: Array) -> Array:
-        return v > self.threshold if self.population.strict else v >= self.threshold
-
-    def _reset(self, v: Array, fired: Array) -> Array:
-        match self.population.reset:
-            case "subtract":
-                return np.asarray(np.where(fired, v - self.threshold, v))
-            case "value":
-                return np.asarray(np.where(fired, self.reset_value, v))
-            case "none":
-                return v
+    def step(self, x: Array) -> Array | int:
+        """Advance by one step; the event values [samples, size]."""
+        state = SimpleNamespace(**{w: self.backend.value(a) for w, a in self.state.items()})
+        following, event = self.neuron.step(state, self.backend.value(x), self.parameters)
+        self.state = {word: getattr(following, word).payload for word in self.state}
+        return event.payload if isinstance(event, Value) else event

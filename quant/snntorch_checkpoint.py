@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spikeloom.hls_model import EVENTS, Output
+from spikeloom.hls_model import EVENTS, LIF, Integrator, Neuron, Output
 from spikeloom.hls_model.errors import CheckpointError, SemanticsError
-from spikeloom.quant.graph import MEMBRANE, Graph, Input, Population, Projection, Reset
+from spikeloom.hls_model.neurons import Reset
+from spikeloom.quant.graph import DECAY, MEMBRANE, REAL, Graph, Input, Population, Projection
 from spikeloom.quant.nir_import import identifier
 from spikeloom.quant.presets import Semantics
 
@@ -224,25 +225,15 @@ def _population(
             f"a state_dict does not hold reset_delay, which {leaky.name!r} needs; name "
             "preset='snntorch' for the default (delayed), or state reset_delay=True or False"
         )
-    if reset == "subtract" and not delayed:
-        raise SemanticsError(
-            f"reset by subtraction with reset_delay=False, as in {leaky.name!r}, gives θ back "
-            "where a membrane stays above it, which no neuron of the library does; use "
-            "reset_mechanism='zero' or reset_delay=True"
-        )
     where = f"{origin}: {leaky.name}"
+    neuron, numbers = _neuron(leaky, reset, delayed, may_read)
     return Population(
         identifier(leaky.name),
         size,
-        leaky["beta"],
+        neuron,
+        numbers,
         linear.tensors.get("bias", np.zeros(1)),
-        leaky["threshold"],
-        np.zeros(1),
-        fires=not (may_read and reset == "none"),
-        reset=reset,
-        strict=True,
-        delayed=delayed and reset != "none",
-        origins={
+        {
             "beta": f"{where}.beta",
             "bias": f"{origin}: {linear.name}.bias" if "bias" in linear.tensors else "none",
             "threshold": f"{where}.threshold",
@@ -250,6 +241,22 @@ def _population(
             "delayed": "the module" if leaky.reset_delay is not None else "preset snntorch",
         },
     )
+
+
+def _neuron(
+    leaky: Layer, reset: Reset, delayed: bool, may_read: bool
+) -> tuple[Neuron, dict[str, npt.NDArray[np.float64]]]:
+    """A Leaky layer's neuron and its parameters."""
+    numbers = {"beta": leaky["beta"]}
+    if may_read and reset == "none":
+        return Integrator(REAL, DECAY), numbers
+    numbers["threshold"] = leaky["threshold"]
+    if reset == "value":
+        numbers["reset_value"] = np.zeros(1)
+    # Subtracting without delay, snnTorch still lowers by θ what was left above it.
+    lowered = reset == "subtract" and not delayed
+    delayed = delayed and reset != "none"
+    return LIF(REAL, DECAY, reset, strict=True, delayed=delayed, lowered=lowered), numbers
 
 
 def _reset(leaky: Layer, stated: Any, semantics: Semantics | None) -> Reset:

@@ -13,7 +13,7 @@ import pytest
 
 from spikeloom.cli.app import run
 from spikeloom.hls_model import LIF, Input, Network, Output, Population, Projection, Range
-from spikeloom.quant import Graph
+from spikeloom.quant import DECAY, REAL, Graph
 from spikeloom.quant import Input as GraphInput
 from spikeloom.quant import Population as GraphPopulation
 from spikeloom.quant import Projection as GraphProjection
@@ -79,10 +79,10 @@ class Chain:
     def load(self, path: Path, **options: Any) -> Any:
         self.called("import")
         weight = float(len(Path(path).read_bytes()))
-        neurons = {"beta": 0.5, "bias": 0.0, "threshold": 1.0, "reset_value": 0.0}
+        neurons = LIF(REAL, DECAY), {"beta": 0.5, "threshold": 1.0}
         return Graph(
             inputs=(GraphInput("input", (4,)),),
-            populations=(GraphPopulation("out", 3, **neurons),),
+            populations=(GraphPopulation("out", 3, *neurons),),
             projections=(GraphProjection("input", "out", np.full((3, 4), weight)),),
             output=Output("out"),
             assumptions=(f"preset {options['preset']}",),

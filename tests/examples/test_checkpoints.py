@@ -32,7 +32,7 @@ def accuracies(checkpoint: str, calibration, inputs, labels):
         quantized = quantize_with_report(graph, calibration=calibration, weight_bits=4)
         assert quantized.report.warnings == ()
         assert all(p.worst_error < 1e-6 for p in quantized.report.projections.values())
-        comparison = compare(graph, quantized.network, inputs, labels)
+        comparison = compare(graph, quantized.network, inputs, labels, scales=quantized.scales)
         found.append((comparison.float_accuracy, comparison.integer_accuracy))
     assert found[0] == found[1]
     return found[0]

@@ -24,6 +24,7 @@ from spikeloom.hls_model import (
     ShiftLeak,
     simulate,
 )
+from spikeloom.hls_model.errors import NetworkError
 
 V = Range.signed(9)
 LEAKS = {
@@ -53,9 +54,9 @@ def expected_trace(x, threshold, reset_value, beta, leak, settings):
     def fires(v):
         return v > threshold if strict else v >= threshold
 
-    v, membranes, spikes = 0, [], []
+    v, spike, membranes, spikes = 0, False, [], []
     for current in x:
-        r = fires(v) and delayed and reset != "none"
+        r = spike and delayed and reset != "none"
         if not r:
             v = before(v) + current
         elif reset == "subtract":
@@ -89,7 +90,7 @@ def test_lif_follows_its_formula(settings, leak):
     p = {"threshold": 71, "reset_value": -13, "beta": 29}
     membranes, spikes = expected_trace(x, **p, leak=formula, settings=settings)
     assert 0 < sum(spikes) < len(spikes)
-    state, seen, fired = {"v": 0}, [], []
+    state, seen, fired = dict.fromkeys(neuron.states(), 0), [], []
     parameters = {n: p[n] for n in neuron.parameters}
     for current in x:
         state, event = naive.step(neuron, state, {"x": current}, parameters)
@@ -100,11 +101,33 @@ def test_lif_follows_its_formula(settings, leak):
 
 
 def membranes_of(neuron, x, **parameters):
-    state, seen = {"v": 0}, []
+    state, seen = dict.fromkeys(neuron.states(), 0), []
     for current in x:
         state, event = naive.step(neuron, state, {"x": current}, parameters)
         seen.append((state["v"], event))
     return seen
+
+
+def test_subtracting_without_delay_as_snntorch_does():
+    """R = H(v[t−1] − θ); u = β·v + x − R·θ; a spike if u > θ; v = u − (spike − R)·θ."""
+    rng = np.random.default_rng(1)
+    x = [int(v) for v in rng.integers(-40, 150, 200)]
+    neuron = LIF(Range.signed(12), ShiftLeak((1,)), strict=True, lowered=True)
+    v, expected, above = 0, [], 0
+    for current in x:
+        r = v > 71
+        u = v - floor(v / 2) + current - r * 71
+        spike = u > 71
+        v = u - (spike - r) * 71
+        expected.append((v, int(spike)))
+        above += r and not spike
+    assert above
+    assert membranes_of(neuron, x, threshold=71) == expected
+
+
+def test_contradicting_resets_are_refused():
+    with pytest.raises(NetworkError, match="lowered belongs to a subtracting reset"):
+        LIF(V, lowered=True, delayed=True)
 
 
 def test_golden_resets():

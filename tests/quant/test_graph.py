@@ -1,14 +1,16 @@
 import numpy as np
 import pytest
 
-from spikeloom.hls_model import EVENTS, Output
+from spikeloom.hls_model import EVENTS, LIF, Integrator, Output
 from spikeloom.hls_model.errors import CheckpointError, SemanticsError
-from spikeloom.quant import Graph, Input, Population, Projection
+from spikeloom.quant import DECAY, REAL, Graph, Input, Population, Projection
 
 
-def lif(name="n", **options) -> Population:
-    numbers = {"beta": 0.5, "bias": 0.0, "threshold": 1.0, "reset_value": 0.0}
-    return Population(name, 2, **(numbers | options))
+def lif(name="n", *, bias=0.0, fires=True, **options) -> Population:
+    numbers = {"threshold": 1.0, "beta": 0.5, "reset_value": 0.0}
+    numbers |= {n: options.pop(n) for n in tuple(options) if n in numbers}
+    neuron = LIF(REAL, DECAY, **options) if fires else Integrator(REAL, DECAY)
+    return Population(name, 2, neuron, {n: numbers[n] for n in neuron.parameters}, bias)
 
 
 def graph(*projections, output="n", source=EVENTS, **options) -> Graph:

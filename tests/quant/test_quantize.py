@@ -9,9 +9,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spikeloom import hls_model
-from spikeloom.hls_model import EVENTS, Network, Output, Range
-from spikeloom.hls_model.errors import SampleError, SemanticsError
+from spikeloom.hls_model import (
+    EVENTS,
+    LIF,
+    AdaptiveLIF,
+    CubaLIF,
+    Integrator,
+    MultiSpikeLIF,
+    Network,
+    Neuron,
+    Output,
+    Range,
+    ScaleLeak,
+)
+from spikeloom.hls_model.errors import CheckpointError, SampleError, SemanticsError
 from spikeloom.quant import (
+    DECAY,
+    MOST,
+    REAL,
     Graph,
     Input,
     Population,
@@ -22,36 +37,60 @@ from spikeloom.quant import (
     quantize_with_report,
     simulate,
 )
+from spikeloom.quant.templates import decays
 
 STEPS = 8
-RESETS = [
-    ("subtract", False, False),
-    ("subtract", True, False),
-    ("value", False, False),
-    ("value", True, False),
-    ("value", True, True),
-    ("none", False, False),
+LIFS = [
+    LIF(REAL, DECAY, reset, strict, delayed, drop_input)
+    for reset, delayed, drop_input in (
+        ("subtract", False, False),
+        ("subtract", True, False),
+        ("value", False, False),
+        ("value", True, False),
+        ("value", True, True),
+        ("none", False, False),
+    )
+    for strict in (False, True)
+] + [LIF(REAL, DECAY, strict=True, lowered=True)]
+ALPHA = ScaleLeak(0, parameter="alpha")
+NEURONS = [
+    *LIFS,
+    *(CubaLIF(REAL, ALPHA, lif, old) for lif in LIFS for old in (False, True)),
+    MultiSpikeLIF(REAL, MOST, DECAY),
+    MultiSpikeLIF(REAL, MOST, DECAY, clamped=True),
+    MultiSpikeLIF(REAL, 1, DECAY, clamped=True),
+    CubaLIF(REAL, ALPHA, MultiSpikeLIF(REAL, MOST, DECAY, clamped=True)),
+    AdaptiveLIF(REAL, REAL, DECAY, ScaleLeak(0, parameter="rho")),
+    AdaptiveLIF(REAL, REAL, DECAY, ScaleLeak(0, parameter="rho"), "value", strict=True),
 ]
 
 
-def population(name, size, random, **options) -> Population:
+def sends_several(neuron: Neuron) -> bool:
+    return isinstance(getattr(neuron, "neuron", neuron), MultiSpikeLIF)
+
+
+def population(name, size, random, neuron, decay=0.5) -> Population:
     """Neurons whose numbers are multiples of 1/8."""
-    settings_ = {
-        "beta": np.array(0.5),
-        "bias": random.integers(-4, 5, size) / 8,
-        "threshold": random.integers(1, 17, size) / 8,
+    numbers = {
+        **dict.fromkeys(decays(neuron), decay),
+        "threshold": random.integers(16 if sends_several(neuron) else 1, 25, size) / 8,
         "reset_value": random.integers(-4, 1, size) / 8,
+        "lowest": random.integers(-8, 1, size) / 8,
+        "jump": random.integers(0, 5, size) / 8,
     }
-    return Population(name, size, **(settings_ | options))
+    parameters = {n: numbers[n] for n in neuron.parameters}
+    return Population(name, size, neuron, parameters, random.integers(-4, 5, size) / 8)
 
 
-def on_grid(seed: int, **options) -> tuple[Graph, np.ndarray]:
-    """A graph of two populations and a delayed skip, and spikes for it."""
+def on_grid(seed: int, neuron: Neuron, decay=0.5) -> tuple[Graph, np.ndarray]:
+    """A graph of two populations, one of them recurrent, with a delayed skip, and spikes for it."""
     random = np.random.default_rng(seed)
     sizes = random.integers(1, 7, 3)
-    a = population("a", int(sizes[1]), random, **options)
-    b = population("b", int(sizes[2]), random, **options)
+    a = population("a", int(sizes[1]), random, neuron, decay)
+    b = population("b", int(sizes[2]), random, neuron, decay)
     links = [("in", "a", sizes[0], 0), ("a", "b", a.size, 0), ("in", "b", sizes[0], 2)]
+    if seed % 2 and not sends_several(neuron):
+        links.append(("a", "a", a.size, 1))
     projections = tuple(
         Projection(
             source,
@@ -73,36 +112,28 @@ def assert_equal(graph: Graph, samples: np.ndarray, **options) -> None:
     integers = hls_model.simulate(quantized.network, samples)
     for name, spikes in floats.spikes.items():
         assert (integers.spikes[name] == spikes).all(), name
-        membranes = integers.states[name]["v"] * quantized.scales[name]
-        assert (membranes == floats.states[name]["v"]).all(), name
+        for word, values in floats.states[name].items():
+            scale = 1 if word == "fired" else quantized.scales[name]
+            assert (integers.states[name][word] * scale == values).all(), (name, word)
     assert quantized.report.warnings == ()
 
 
 @settings(max_examples=1000, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
-    reset=st.sampled_from(RESETS),
-    strict=st.booleans(),
-    beta=st.sampled_from([0.0, 0.5, 0.75, 0.25, 1.0]),
+    neuron=st.sampled_from(NEURONS),
+    decay=st.sampled_from([0.0, 0.5, 0.75, 0.25, 1.0]),
     leak=st.sampled_from(["auto", "scale"]),
 )
-def test_on_a_grid_every_spike_and_membrane_is_equal(seed, reset, strict, beta, leak):
-    mode, delayed, drop_input = reset
-    graph, samples = on_grid(
-        seed,
-        beta=np.array(beta),
-        reset=mode,
-        delayed=delayed,
-        drop_input=drop_input,
-        strict=strict,
-    )
+def test_on_a_grid_every_spike_and_state_is_equal(seed, neuron, decay, leak):
+    graph, samples = on_grid(seed, neuron, decay)
     assert_equal(graph, samples, leak=leak)
 
 
 @settings(max_examples=100, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), bits=st.integers(1, 6), signed=st.booleans())
 def test_on_a_grid_graded_inputs_are_equal(seed, bits, signed):
-    graph, _ = on_grid(seed)
+    graph, _ = on_grid(seed & ~1, LIF(REAL, DECAY))
     # The steps of graded and of spike inputs differ: one scale per neuron cannot be exact for both.
     graph = replace(graph, projections=graph.projections[:2])
     random = np.random.default_rng(seed)
@@ -113,23 +144,22 @@ def test_on_a_grid_graded_inputs_are_equal(seed, bits, signed):
 
 def test_neurons_may_differ_in_their_decay():
     random = np.random.default_rng(1)
-    graph, samples = on_grid(1)
-    a = population("a", graph.population("a").size, random, beta=np.array([0.5]))
-    beta = np.resize([0.5, 0.25], a.size)
-    a = Population("a", a.size, beta, a.bias, a.threshold, a.reset_value)
+    graph, samples = on_grid(1, LIF(REAL, DECAY))
+    size = graph.population("a").size
+    a = population("a", size, random, LIF(REAL, DECAY), np.resize([0.5, 0.25], size))
     assert_equal(
         Graph(graph.inputs, (a, graph.population("b")), graph.projections, graph.output), samples
     )
 
 
-def trained(seed: int = 0, **options) -> tuple[Graph, np.ndarray]:
+def trained(neuron=None, seed: int = 0, **numbers) -> tuple[Graph, np.ndarray]:
     """A network with weights off any grid, read at its last membrane."""
     random = np.random.default_rng(seed)
-    lif = {"beta": np.array(0.9), "bias": random.normal(0, 0.02, 40), "threshold": np.array(1.0)}
-    first = Population("hidden", 40, **(lif | {"reset_value": np.zeros(1)} | options))
-    readout = Population(
-        "readout", 5, np.array(0.875), np.zeros(5), np.ones(1), np.zeros(1), fires=False
+    numbers = {"threshold": 1.0, "beta": 0.9} | numbers
+    first = Population(
+        "hidden", 40, neuron or LIF(REAL, DECAY), numbers, random.normal(0, 0.02, 40)
     )
+    readout = Population("readout", 5, Integrator(REAL, DECAY), {"beta": 0.875})
     graph = Graph(
         (Input("in", (8, 8)),),
         (first, readout),
@@ -150,13 +180,13 @@ def test_off_the_grid_the_report_holds_every_error():
     assert report.calibration.float_accuracy == 1
     assert report.calibration.integer_accuracy >= 0.9
     assert report.calibration.populations["hidden"].agreement > 0.95
-    assert report.populations["hidden"].leak.startswith("(v·")
-    assert 0 < report.populations["hidden"].beta_error < 0.1 / 256
-    assert 0 < report.populations["hidden"].threshold_error < 0.02
+    assert report.populations["hidden"].leaks["beta"].startswith("(v·")
+    assert 0 < report.populations["hidden"].errors["beta"] < 0.1 / 256
+    assert 0 < report.populations["hidden"].errors["threshold"] < 0.02
     assert 0 < report.projections["in→hidden"].mean_error < 0.05
     assert report.projections["in→hidden"].bits == 6
     assert json.loads(json.dumps(report.to_json()))["calibration"]["samples"] == 50
-    assert report.populations["hidden"].state_bits <= 20
+    assert report.populations["hidden"].state_bits["v"] <= 20
 
 
 def test_membranes_that_are_compared_share_a_scale():
@@ -168,16 +198,18 @@ def test_membranes_that_are_compared_share_a_scale():
 
 def test_a_moved_decay_is_never_silent():
     graph, samples = trained()
-    with pytest.warns(QuantizationWarning, match=r"decay of 'hidden' was moved by 0.00\d+ to v −"):
+    with pytest.warns(
+        QuantizationWarning, match=r"decay beta of 'hidden' was moved by 0.00\d+ to v −"
+    ):
         network = quantize(graph, calibration=samples, leak="shift")
     assert isinstance(network, Network)
 
 
 def test_saturation_is_never_silent():
-    graph, samples = trained(threshold=np.array(2.0), reset="none")
+    graph, samples = trained(LIF(REAL, DECAY, reset="none"), threshold=2.0)
     louder = np.concatenate([samples, np.ones_like(samples)])
     quantized = quantize_with_report(graph, calibration=samples, weight_bits=4, margin=1)
-    comparison = compare(graph, quantized.network, louder)
+    comparison = compare(graph, quantized.network, louder, scales=quantized.scales)
     assert comparison.populations["hidden"].saturated > 0
     assert quantized.report.calibration.populations["hidden"].saturated == 0
 
@@ -264,3 +296,40 @@ def test_held_inputs_are_presented_in_each_step():
     repeated = np.repeat(held[:, None], 6, axis=1)
     one = quantize_with_report(graph, calibration=held, steps=6).network
     assert one.hash == quantize_with_report(graph, calibration=repeated).network.hash
+
+
+def quantized_layer(steps=(0.25, 0.125), bits=3) -> Graph:
+    integers = np.array([[3, -4, 1], [0, 2, -1]])
+    n = Population("n", 2, LIF(REAL, DECAY), {"threshold": 1.0, "beta": 0.5})
+    projection = Projection(
+        "in", "n", integers * np.array(steps)[:, None], step=np.array(steps), bits=bits
+    )
+    return Graph((Input("in", (3,)),), (n,), (projection,), Output("n", EVENTS))
+
+
+def test_integers_that_a_checkpoint_holds_are_taken_over():
+    samples = np.ones((1, 4, 3))
+    network = quantize(quantized_layer(), calibration=samples, weight_bits=8)
+    (projection,) = network.projections
+    assert (projection.weights.tolist(), projection.bits) == ([[3, -4, 1], [0, 2, -1]], 3)
+    with pytest.raises(SemanticsError, match="must be the 3 bits that its weights were quantized"):
+        quantize(quantized_layer(), calibration=samples, weight_bits={"in→n": 4})
+
+
+def test_integers_that_cannot_be_taken_over_are_refused():
+    with pytest.raises(CheckpointError, match=r"integers of 2 bits times their step, but 3 of 6"):
+        quantized_layer(bits=2)
+    read = replace(quantized_layer(), output=Output("n", "v"))
+    with pytest.raises(SemanticsError, match="must share one step, not"):
+        quantize(read, calibration=np.ones((1, 4, 3)))
+
+
+def test_more_spikes_in_a_step_than_hardware_counts_are_refused():
+    n = Population("n", 1, MultiSpikeLIF(REAL, MOST, DECAY), {"threshold": 1.0, "beta": 0.5})
+    graph = Graph(
+        (Input("in", (1,)),), (n,), (Projection("in", "n", np.eye(1)),), Output("n", EVENTS)
+    )
+    network = quantize(graph, calibration=np.full((1, 1, 1), 3.0))
+    assert network.event_range("n") == Range(0, 5)
+    with pytest.raises(SemanticsError, match="fire fewer than 31 times in a step, and calibration"):
+        quantize(graph, calibration=np.full((1, 1, 1), 40.0))

@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 
 from spikeloom import hls_model
-from spikeloom.hls_model import EVENTS, Output
+from spikeloom.hls_model import EVENTS, LIF, Integrator, Output
 from spikeloom.quant import (
+    DECAY,
+    REAL,
     Graph,
     Input,
     Population,
@@ -122,9 +124,8 @@ def test_sinabs(write_nir):
 
 
 def test_delays_and_several_projections():
-    relay = {"beta": np.zeros(1), "bias": np.zeros(1), "threshold": np.array(0.5)}
-    first = Population("first", 1, **relay, reset_value=np.zeros(1), reset="value")
-    second = Population("second", 1, **relay, reset_value=np.zeros(1), reset="value")
+    relay = LIF(REAL, DECAY, "value"), {"threshold": 0.5, "reset_value": 0.0, "beta": 0.0}
+    first, second = Population("first", 1, *relay), Population("second", 1, *relay)
     graph = Graph(
         (Input("in", (1,)),),
         (second, first),
@@ -144,7 +145,7 @@ def test_delays_and_several_projections():
 
 
 def test_float32_is_available():
-    path = Population("n", 1, np.array(0.9), np.zeros(1), np.ones(1), np.zeros(1), fires=False)
+    path = Population("n", 1, Integrator(REAL, DECAY), {"beta": 0.9})
     graph = Graph(
         (Input("in", (1,)),), (path,), (Projection("in", "n", np.eye(1)),), Output("n", "v")
     )

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from spikeloom.hls_model import EVENTS
+from spikeloom.hls_model import EVENTS, LIF
 from spikeloom.hls_model.errors import CheckpointError, SemanticsError
-from spikeloom.quant import load
+from spikeloom.quant import DECAY, REAL, load
 
 
 def leaky(name: str, reset: int = 0, **changes) -> dict[str, torch.Tensor]:
@@ -47,7 +47,11 @@ def save(tmp_path):
 def test_a_state_dict_is_read(save):
     graph = load(save(state()), preset="snntorch")
     first, last = graph.populations
-    assert (first.reset, first.delayed, first.strict) == ("subtract", True, True)
+    assert (first.neuron.reset, first.neuron.delayed, first.neuron.strict) == (
+        "subtract",
+        True,
+        True,
+    )
     assert (last.fires, graph.output.source) == (False, "v")
     assert first.origins["beta"] == "model.pt: lif1.beta"
     assert first.equation == "v = 0.5·v + x − 1·(spike at t−1); spike if v > 1"
@@ -57,7 +61,7 @@ def test_a_state_dict_is_read(save):
 def test_training_wrappers_and_events_are_understood(save):
     graph = load(save({"state_dict": state(), "epoch": 3}), preset="snntorch", output="events")
     assert graph.output.source == EVENTS
-    assert graph.populations[1].reset == "none"
+    assert graph.populations[1].neuron.reset == "none"
 
 
 def test_the_worth_of_a_spike_is_folded_into_the_weights(save):
@@ -94,7 +98,6 @@ def test_wrong_contents_are_refused(save, changes, message):
     ("options", "message"),
     [
         ({}, "does not hold reset_delay, which 'lif1' needs; name preset='snntorch'"),
-        ({"reset_delay": False}, "gives θ back where a membrane stays above it"),
         ({"preset": "norse"}, "must have the preset 'snntorch', not 'norse'"),
         ({"preset": "snntorch", "reset": "zero"}, "contradicts the checkpoint"),
     ],
@@ -163,9 +166,14 @@ def test_a_live_module_knows_its_reset_delay():
     graph = load(module)
     (population,) = graph.populations
     assert population.name == "n2"
-    assert (population.reset, population.delayed) == ("value", False)
-    assert population.beta.tolist() == [0.5, 0.25]
+    assert population.neuron == LIF(REAL, DECAY, "value", strict=True)
+    assert population.parameters["beta"].tolist() == [0.5, 0.25]
     assert np.allclose(graph.projections[0].weights, module[1].weight.detach())
+
+
+def test_subtracting_without_delay_has_a_neuron():
+    graph = load(nn.Sequential(nn.Linear(3, 2), Leaky(0, reset_delay=False)))
+    assert graph.populations[0].neuron == LIF(REAL, DECAY, strict=True, lowered=True)
 
 
 def test_what_a_live_module_does_beyond_leaky_is_refused():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,33 +14,40 @@ from spikeloom.flow.files import UNREADABLE, read_arrays
 from spikeloom.hls_model.errors import ArtefactError, SpikeloomError
 from spikeloom.hls_model.files import write_atomically
 from spikeloom.hls_model.network import Output
+from spikeloom.hls_model.neuron import Neuron, decode_setting, encode_setting
 from spikeloom.quant.graph import Graph, Input, Population, Projection
 
 __all__ = ["load_graph", "save_graph"]
 
-_FORMAT = "spikeloom graph 1"
+_FORMAT = "spikeloom graph 2"
 
 
 def save_graph(graph: Graph, path: Path) -> None:
     """Write ``graph`` to ``path``, whole or not at all."""
     arrays: dict[str, Any] = {}
 
-    def described(parts: Iterable[Any]) -> list[dict[str, Any]]:
-        result: list[dict[str, Any]] = []
-        for part in parts:
-            fields = {f.name: getattr(part, f.name) for f in dataclasses.fields(part)}
-            for name, value in fields.items():
-                if isinstance(value, np.ndarray):
-                    fields[name] = {"array": f"{type(part).__name__}.{len(result)}.{name}"}
-                    arrays[fields[name]["array"]] = value
-            result.append(fields)
-        return result
+    def described(value: Any) -> Any:
+        if isinstance(value, np.ndarray):
+            name = f"array{len(arrays)}"
+            arrays[name] = value
+            return {"array": name}
+        if isinstance(value, Neuron):
+            return {"neuron": encode_setting(value)}
+        if isinstance(value, Mapping):
+            return {"mapping": {key: described(v) for key, v in value.items()}}
+        return value
+
+    def parts(nodes: Iterable[Any]) -> list[dict[str, Any]]:
+        return [
+            {f.name: described(getattr(node, f.name)) for f in dataclasses.fields(node)}
+            for node in nodes
+        ]
 
     header = {
         "format": _FORMAT,
-        "inputs": described(graph.inputs),
-        "populations": described(graph.populations),
-        "projections": described(graph.projections),
+        "inputs": parts(graph.inputs),
+        "populations": parts(graph.populations),
+        "projections": parts(graph.projections),
         "output": dataclasses.asdict(graph.output),
         "assumptions": list(graph.assumptions),
     }
@@ -71,16 +78,23 @@ def load_graph(path: Path) -> Graph:
 
 
 def _from_header(header: dict[str, Any], arrays: dict[str, Any]) -> Graph:
-    def restored(part: dict[str, Any]) -> dict[str, Any]:
-        return {
-            name: arrays[value["array"]] if isinstance(value, dict) and "array" in value else value
-            for name, value in part.items()
-        }
+    def restored(value: Any) -> Any:
+        match value:
+            case {"array": name}:
+                return arrays[name]
+            case {"neuron": setting}:
+                return decode_setting(setting)
+            case {"mapping": mapping}:
+                return {key: restored(v) for key, v in mapping.items()}
+        return value
+
+    def fields(part: dict[str, Any]) -> dict[str, Any]:
+        return {name: restored(value) for name, value in part.items()}
 
     return Graph(
         inputs=tuple(Input(i["name"], tuple(i["shape"])) for i in header["inputs"]),
-        populations=tuple(Population(**restored(p)) for p in header["populations"]),
-        projections=tuple(Projection(**restored(p)) for p in header["projections"]),
+        populations=tuple(Population(**fields(p)) for p in header["populations"]),
+        projections=tuple(Projection(**fields(p)) for p in header["projections"]),
         output=Output(**header["output"]),
         assumptions=tuple(header["assumptions"]),
     )
