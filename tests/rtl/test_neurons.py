@@ -42,7 +42,17 @@ NEURONS = {
         AdaptiveLIF(V, Range.unsigned(7), ShiftLeak((3,)), ShiftLeak((2,))),
         {"threshold": EACH, "jump": 9},
     ),
-    "multi-spike": (MultiSpikeLIF(Range(-30, 8191), 3, ShiftLeak((3,))), {"threshold": EACH}),
+    "lowered": (LIF(V, ShiftLeak((3,)), strict=True, lowered=True), {"threshold": EACH}),
+    "delayed": (LIF(V, ShiftLeak((3,)), strict=True, delayed=True), {"threshold": EACH}),
+    "multi-spike": (MultiSpikeLIF(V, 3, ShiftLeak((3,))), {"threshold": EACH}),
+    "clamped": (
+        MultiSpikeLIF(V, 2, ShiftLeak((3,)), clamped=True),
+        {"threshold": EACH, "lowest": EACH - 70},
+    ),
+    "multi-spike cuba": (
+        CubaLIF(V, ScaleLeak(8, "trunc", parameter="alpha"), MultiSpikeLIF(V, 3, ScaleLeak(8))),
+        {"alpha": 200, "beta": 240, "threshold": EACH},
+    ),
     "graded": (GradedLIF(V, Grading(limit=31 << 2, shift=2, dead=3, signed=True)), {}),
     "gated": (GatedUnit(Range.unsigned(9), V, SigmoidTable(4, 3, 4, 6), GRADING), {}),
 }
