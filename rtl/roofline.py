@@ -1,0 +1,124 @@
+"""The fewest cycles that a design's cores need for the events they process, and who sets them.
+
+A core with L lanes takes ⌈N/L⌉ cycles per arriving event (its weight memory delivers one row part
+per cycle) and ⌈N/U⌉ per step for its sweep. Cores run concurrently, so the slowest of them bounds a
+sample. Where a core's sweeps run beside its events, as with one slot, the larger of the two numbers
+bounds it; their sum is what a core needs that does one after the other.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from spikeloom.rtl.plan import CorePlan
+
+__all__ = ["CoreBound", "Roofline", "roofline"]
+
+
+@dataclass(frozen=True)
+class CoreBound:
+    """What one core cannot do without, in cycles per sample.
+
+    Attributes
+    ----------
+    events : that arrive
+    memory : cycles in which its weight memory is read
+    sweep : cycles in which its neuron pipelines take neurons
+    """
+
+    population: str
+    events: float
+    memory: float
+    sweep: float
+
+    @property
+    def overlapped(self) -> float:
+        return max(self.memory, self.sweep)
+
+    @property
+    def serial(self) -> float:
+        return self.memory + self.sweep
+
+
+@dataclass(frozen=True)
+class Roofline:
+    """A design's bound and what it reached, per sample.
+
+    Attributes
+    ----------
+    cycles : measured in the RTL, a sample alone
+    operations : synaptic operations counted by event: one per event and target neuron
+    dense_operations : the same if every source sent an event in every step
+    """
+
+    cores: tuple[CoreBound, ...]
+    cycles: float
+    operations: float
+    dense_operations: float
+
+    @property
+    def slowest(self) -> CoreBound:
+        return max(self.cores, key=lambda core: core.overlapped)
+
+    @property
+    def serial_cycles(self) -> float:
+        """Bound of a design whose cores sweep when they have accumulated: the usual roofline."""
+        return max(core.serial for core in self.cores)
+
+    @property
+    def limit(self) -> str:
+        """Which part of which core sets the bound."""
+        core = self.slowest
+        part = "weight memory" if core.memory >= core.sweep else "sweep"
+        return f"{part} of {core.population}"
+
+    def as_dict(self, clock_mhz: float | None = None) -> dict[str, Any]:
+        """Plain Python values, with operations per second if the clock is known."""
+        speeds = {}
+        if clock_mhz is not None:
+            seconds = self.cycles / clock_mhz / 1e6
+            speeds = {
+                "operations_per_second": self.operations / seconds,
+                "dense_operations_per_second": self.dense_operations / seconds,
+            }
+        return {
+            "cores": [
+                asdict(c) | {"overlapped": c.overlapped, "serial": c.serial} for c in self.cores
+            ],
+            "cycles": self.cycles,
+            "overlapped_cycles": self.slowest.overlapped,
+            "serial_cycles": self.serial_cycles,
+            "ratio": self.cycles / self.serial_cycles,
+            "overlapped_ratio": self.cycles / self.slowest.overlapped,
+            "limit": self.limit,
+            "operations": self.operations,
+            "dense_operations": self.dense_operations,
+            "operations_per_cycle": self.operations / self.cycles,
+        } | speeds
+
+
+def roofline(
+    plans: Mapping[str, CorePlan], events: Mapping[str, Sequence[float]], cycles: float
+) -> Roofline:
+    """The bound of a design on measured events.
+
+    Parameters
+    ----------
+    events : mean events of each input and population in each step of a sample
+    cycles : mean cycles of a sample that runs alone
+    """
+    steps = len(next(iter(events.values())))
+    cores, operations, dense = [], 0.0, 0.0
+    for name, plan in plans.items():
+        # What is delayed past the sample's end never arrives.
+        arriving = {
+            (source, delay): sum(events[source][: max(steps - delay, 0)])
+            for source, delay in plan.sources
+        }
+        total = float(sum(arriving.values()))
+        cores.append(CoreBound(name, total, total * plan.slots, float(steps * plan.sweep)))
+        for projection in plan.projections:
+            sent = arriving[projection.source, projection.delay]
+            operations += sent * plan.size
+            dense += max(steps - projection.delay, 0) * projection.weights.size
+    return Roofline(tuple(cores), cycles, operations, dense)
