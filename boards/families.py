@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from spikeloom.boards.contents import DP16KD, SB_RAM40_4K, BlockFormat
 from spikeloom.boards.devices import Device, Family
 from spikeloom.boards.tools import Program
 
@@ -42,6 +43,9 @@ class Flow:
     bels : mapping
         Resource name → sites in nextpnr's report that it stands for. Resources that are not
         here are counted from ``cells``.
+    blocks : BlockFormat or None
+        How the routed design states what its block RAMs hold; None: their contents are not known
+        to be apart from the rest.
     """
 
     synth: str
@@ -56,6 +60,7 @@ class Flow:
     packer_output: tuple[str, ...]
     cells: Mapping[str, Uses]
     bels: Mapping[str, Uses]
+    blocks: BlockFormat | None = None
 
     def pack_arguments(self, device: Device, routed: str, bitstream: str) -> list[str]:
         """Arguments of the packer that turn the file ``routed`` into ``bitstream``."""
@@ -102,6 +107,7 @@ _ICE40 = Flow(
         "spram": (("ICESTORM_SPRAM", 1),),
         "dsp":   (("ICESTORM_DSP", 1),),
     }),
+    blocks=SB_RAM40_4K(),
 )
 
 _ECP5 = Flow(
@@ -129,6 +135,7 @@ _ECP5 = Flow(
         "bram": (("DP16KD", 1),),
         "dsp":  (("MULT18X18D", 1),),
     }),
+    blocks=DP16KD(),
 )
 
 _GOWIN_BLOCK_RAM = r"(SP|SPX9|SDP|SDPB|SDPX9|SDPX9B|DP|DPB|DPX9|DPX9B|p?ROM|p?ROMX9)"

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,13 +17,13 @@ from spikeloom.boards.devices import Device
 from spikeloom.boards.families import FLOWS, Flow, usage
 from spikeloom.boards.result import BuildResult, read_timing
 from spikeloom.boards.tools import YOSYS, Tool, find_tool, run_tool
-from spikeloom.hls_model.errors import FitError, SpikeloomError, TimingError, ToolError
+from spikeloom.boards.workplace import BLOCKS, NAME, RESULT, workplace
+from spikeloom.hls_model.errors import FitError, TimingError, ToolError
 
-__all__ = ["synthesise"]
+__all__ = ["elaborate", "synthesise"]
 
-_NAME = "top"
 _REPORT = "nextpnr-report.json"
-_RESULT = "build.json"
+_ROUTED = "routed.json"
 # What nextpnr 0.11 says when a device is full.
 _NO_ROOM = re.compile(
     r"no bels remaining|unable to find (legal )?placement|utili[sz]ation limit|unable to place|"
@@ -50,8 +47,9 @@ def synthesise(
     """Build ``top`` for ``board`` into the folder ``out``.
 
     ``out`` receives ``top.il`` (RTLIL), the pin file, ``top.json`` (netlist), the routed design,
-    the bitstream, ``nextpnr-report.json``, ``build.json`` (the result) and one log per tool. Each
-    appears whole or not at all; a build that fails leaves its logs and no bitstream.
+    the places of its block RAMs (``blocks.json``), the bitstream, ``nextpnr-report.json``,
+    ``build.json`` (the result) and one log per tool. Each appears whole or not at all; a build
+    that fails leaves its logs and no bitstream.
 
     Parameters
     ----------
@@ -95,9 +93,9 @@ def synthesise(
         yield
         seconds[name] = round(time.monotonic() - start, 3)
 
-    with _workplace(out, keep=(f"{_NAME}{flow.bitstream}", _RESULT)) as folder:
+    with workplace(out, (f"{NAME}{flow.bitstream}", RESULT)) as folder:
         with step("elaborate"):
-            _elaborate(top, board, plan, flow, folder)
+            elaborate(top, board, plan, flow, folder)
 
         with step("synthesise"):
             _synthesise(yosys, flow, board.device, folder)
@@ -116,6 +114,10 @@ def synthesise(
                 if _NO_ROOM.search(log.read_text(errors="replace")):
                     raise FitError(_does_not_fit(board.device, needed, needed)) from error
                 raise
+        if flow.blocks is not None:
+            places = flow.blocks.locate(folder / _ROUTED)
+            (folder / BLOCKS).write_text(json.dumps(places, indent=2) + "\n")
+            (folder / _ROUTED).unlink()
         fmax, path, sites = read_timing(folder / _REPORT)
         used = {**needed, **usage(sites, flow.bels)}
         if fmax < plan.mhz and not allow_timing_failure:
@@ -124,9 +126,9 @@ def synthesise(
                 f"reached, critical path {path}; lower --target-mhz to {math.floor(fmax)}"
             )
 
-        bitstream = f"{_NAME}{flow.bitstream}"
+        bitstream = f"{NAME}{flow.bitstream}"
         with step("pack"):
-            arguments = flow.pack_arguments(board.device, f"{_NAME}{flow.routed}", bitstream)
+            arguments = flow.pack_arguments(board.device, f"{NAME}{flow.routed}", bitstream)
             run_tool(packer, arguments, folder=folder, log=folder / "pack.log")
 
         result = BuildResult(
@@ -145,61 +147,35 @@ def synthesise(
             seed=seed,
             critical_path=path,
         )
-        (folder / _RESULT).write_text(json.dumps(result.to_dict(), indent=2) + "\n")
+        (folder / RESULT).write_text(json.dumps(result.to_dict(), indent=2) + "\n")
     return result
 
 
-@contextmanager
-def _workplace(out: Path, keep: tuple[str, ...]) -> Iterator[Path]:
-    """A hidden folder in ``out`` whose files move to ``out`` at the end; after a failure only logs.
-
-    ``keep``: what an earlier build left and must not outlive the start of this one.
-    """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for name in keep:
-            (out / name).unlink(missing_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=".build-", dir=out))
-    except OSError as error:
-        raise SpikeloomError(f"cannot write to {out}: {error.strerror}") from error
-    try:
-        try:
-            yield folder
-        except BaseException:
-            for log in folder.glob("*.log"):
-                os.replace(log, out / log.name)
-            raise
-        # The result last: it vouches for the others.
-        for file in sorted(folder.iterdir(), key=lambda file: file.name == _RESULT):
-            os.replace(file, out / file.name)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _elaborate(top: Any, board: Board, plan: ClockPlan, flow: Flow, folder: Path) -> None:
+def elaborate(top: Any, board: Board, plan: ClockPlan, flow: Flow, folder: Path) -> None:
+    """Write the RTLIL of ``top`` with its clock, and its pins, into ``folder``."""
     from spikeloom.boards.domain import BoardTop
 
     # Without source locations the files do not depend on where Spikeloom is installed.
-    files = board.platform().prepare(BoardTop(top, board, plan), _NAME, emit_src=False).files
+    files = board.platform().prepare(BoardTop(top, board, plan), NAME, emit_src=False).files
     for suffix in (".il", flow.constraints):
-        content = files[f"{_NAME}{suffix}"]
+        content = files[f"{NAME}{suffix}"]
         data = content.encode() if isinstance(content, str) else content
-        (folder / f"{_NAME}{suffix}").write_bytes(data)
+        (folder / f"{NAME}{suffix}").write_bytes(data)
 
 
 def _synthesise(yosys: Tool, flow: Flow, device: Device, folder: Path) -> None:
     """Make the netlist. Where ABC9, which maps to tables, breaks off without a word (Yosys 0.70
     does for some ECP5 designs), the older ABC maps instead."""
     log = folder / "yosys.log"
-    command = f"{flow.synth} {' '.join(device.synth_options)} -top {_NAME}"
-    scripts = [f"{command} -json {_NAME}.json"]
+    command = f"{flow.synth} {' '.join(device.synth_options)} -top {NAME}"
+    scripts = [f"{command} -json {NAME}.json"]
     if flow.table_mapping:
         scripts.append(
             f"{command} -run :map_luts; {flow.table_mapping}; "
-            f"{command} -run map_cells: -json {_NAME}.json"
+            f"{command} -run map_cells: -json {NAME}.json"
         )
     for script in scripts:
-        steps = f"read_rtlil {_NAME}.il; {script}; tee -q -o cells.json stat -json"
+        steps = f"read_rtlil {NAME}.il; {script}; tee -q -o cells.json stat -json"
         try:
             return run_tool(yosys, ["-p", steps], folder=folder, log=log)
         except ToolError:
@@ -216,12 +192,13 @@ def _died_in_abc(log: Path) -> bool:
 def _route_arguments(flow: Flow, device: Device, plan: ClockPlan, seed: int) -> list[str]:
     return [
         *device.nextpnr_options,
-        "--json", f"{_NAME}.json",
-        f"{flow.constraints_option}={_NAME}{flow.constraints}",
-        flow.routed_option, f"{_NAME}{flow.routed}",
+        "--json", f"{NAME}.json",
+        f"{flow.constraints_option}={NAME}{flow.constraints}",
+        flow.routed_option, f"{NAME}{flow.routed}",
         "--freq", f"{float(plan.mhz):.6g}",
         "--seed", str(seed),
         "--report", _REPORT,
+        *(("--write", _ROUTED) if flow.blocks is not None else ()),
         # 25 instead of 10: medians of three seeds rose from 203 to 213 MHz on ECP5 and from 159 to
         # 192 MHz on HX8K, for rows of 16-bit accumulators, at the same run time.
         "--placer-heap-timingweight", "25",
