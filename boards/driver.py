@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
+from spikeloom.boards.loading import Load
 from spikeloom.boards.ports import Port, find_port, open_port
 from spikeloom.boards.transfer import Events, LinkFault, Numbers, Step, Transfer
 from spikeloom.hls_model.errors import BoardError
@@ -92,6 +93,29 @@ class Connection:
         self._numbers.write = (self._tag + 1) % 256
         self._numbers.output = 0
 
+    def load(self, image: bytes) -> None:
+        """Fill the board's loadable weight memories (see :func:`spikeloom.rtl.loading.image_of`).
+
+        Samples on their way are forgotten.
+
+        Raises
+        ------
+        BoardError
+            If the board has none, or the image is not one for its memories.
+        """
+        for _ in range(ATTEMPTS):
+            self.reset()
+            load = Load(self._description, image, self._numbers)
+            with contextlib.suppress(LinkFault):
+                while not load.is_done:
+                    self._exchange(load)
+                if load.is_complete:
+                    return
+        raise BoardError(
+            f"{self._name} does not take an image of {len(image)} bytes; send that of the design "
+            "it was built from"
+        )
+
     def run(self, samples: Iterable[Sequence[Step]]) -> Iterator[list[Events]]:
         """Send samples and give back their outputs, in order.
 
@@ -136,7 +160,7 @@ class Connection:
                 with contextlib.suppress(BoardError):
                     self.reset()
 
-    def _exchange(self, transfer: Transfer) -> None:
+    def _exchange(self, transfer: Transfer | Load) -> None:
         """Send what may be sent, and take the next frame."""
         code = transfer.frames()
         if code:

@@ -6,8 +6,10 @@ from amaranth.lib.wiring import In, Out
 
 from spikeloom.rtl.accumulators import AccumulatorMemory, totals_layout
 from spikeloom.rtl.events import shape_of
+from spikeloom.rtl.loading import LoadLayout
 from spikeloom.rtl.memory import RowMemory
 from spikeloom.rtl.plan import CorePlan
+from spikeloom.rtl.writable import WritableMemory
 
 __all__ = ["Bank", "OperationLayout", "sums_layout"]
 
@@ -49,20 +51,26 @@ class Bank(wiring.Component):
     Parameters
     ----------
     rows : packed weights of these lanes (see :mod:`.weights`)
+    index : of the bank in its core
 
     Members
     -------
     operation : In
     sums : Out, valid with a sweep operation, 0 otherwise
+    load : In, words for the weight memory; only if the plan is loadable
     """
 
-    def __init__(self, plan: CorePlan, rows: list[int]):
+    def __init__(self, plan: CorePlan, rows: list[int], index: int = 0):
         self._plan = plan
         self._rows = rows
-        super().__init__({
+        self._index = index
+        members = {
             "operation": In(OperationLayout(plan)),
             "sums":      Out(sums_layout(plan)),
-        })
+        }
+        if plan.is_loadable:
+            members["load"] = In(LoadLayout(plan))
+        super().__init__(members)
 
     def elaborate(self, platform):
         m = Module()
@@ -70,7 +78,7 @@ class Bank(wiring.Component):
         ports = data.StructLayout({port: signed(plan.weight_bits) for port in plan.ports})
         weights = data.ArrayLayout(ports, plan.bank_lanes)
 
-        m.submodules.weights = memory = RowMemory(self._rows, weights.size)
+        m.submodules.weights = memory = self._weights(m, weights.size)
         m.d.comb += memory.address.eq(self.operation.row)
         before = _delayed(m, self.operation, plan.accumulate_latency - 1)
         operation = _delayed(m, before, 1)
@@ -97,6 +105,15 @@ class Bank(wiring.Component):
                 for port in plan.ports:
                     m.d.comb += self.sums[unit][port].eq(totals[lane][port])
         return m
+
+    def _weights(self, m: Module, width: int) -> RowMemory | WritableMemory:
+        plan = self._plan
+        if not plan.is_loadable:
+            return RowMemory(self._rows, width)
+        first = self._index * (plan.load_columns // plan.banks)
+        memory = WritableMemory(plan, self._rows, width, first)
+        m.d.comb += memory.load.eq(self.load)
+        return memory
 
     def _memory(self, m: Module, before, operation, addends) -> data.View:
         plan = self._plan

@@ -12,6 +12,7 @@ from spikeloom.hls_model.ranges import Range
 from spikeloom.rtl.bank import Bank, sums_layout
 from spikeloom.rtl.emitter import Emitter
 from spikeloom.rtl.events import event_signature, shape_of
+from spikeloom.rtl.loading import LoadLayout
 from spikeloom.rtl.memory import RowMemory
 from spikeloom.rtl.pipeline import NeuronPipeline, member_name, output_name
 from spikeloom.rtl.plan import CorePlan
@@ -53,6 +54,7 @@ class Core(wiring.Component):
     i : In, events of all sources, addresses counted over them
     o : Out, the population's events; only if something listens to them
     readout : Out, a state word of every neuron at a sample's last step; only for such an output
+    load : In, words for its weight memories; only if the plan is loadable
     probe : Out
     """
 
@@ -63,6 +65,8 @@ class Core(wiring.Component):
             "i":     In(event_signature(plan.source_count, plan.source_range)),
             "probe": Out(ProbeLayout(plan)),
         }
+        if plan.is_loadable:
+            members["load"] = In(LoadLayout(plan))
         if plan.emits_events:
             members["o"] = Out(event_signature(plan.size, plan.event_range))
         if plan.readout is not None:
@@ -91,8 +95,10 @@ class Core(wiring.Component):
         operation = sequencer.operation
         sums = []
         for index, rows in enumerate(bank_rows(plan)):
-            bank = Bank(plan, rows)
+            bank = Bank(plan, rows, index)
             m.submodules[f"bank{index}"] = bank
+            if plan.is_loadable:
+                m.d.comb += bank.load.eq(self.load)
             m.d.comb += bank.operation.eq(operation)
             operation = _registers(m, operation, plan.parts, f"operation_{index + 1}")
             sums.append(bank.sums)

@@ -34,10 +34,14 @@ class Executor(Component):
         As ``o`` and ``read`` of the counters.
     error : Out(1)
         An ERROR answer begins.
+    load : Out(stream.Signature(8)), begin : Out(1), complete : In(1)
+        As ``i``, ``begin`` and ``complete`` of the :class:`.loading.Loader`; only with
+        ``has_loader``.
     """
 
-    def __init__(self):
-        super().__init__({
+    def __init__(self, has_loader: bool = False):
+        self._has_loader = has_loader
+        members = {
             "frame":    In(stream.Signature(data.StructLayout({"data": 8, "last": 1}))),
             "done":     In(1),
             "again":    Out(1),
@@ -57,7 +61,14 @@ class Executor(Component):
             "counters": In(stream.Signature(data.StructLayout({"data": 8, "last": 1}))),
             "read":     Out(1),
             "error":    Out(1),
-        })
+        }
+        if has_loader:
+            members |= {
+                "load":     Out(stream.Signature(8)),
+                "begin":    Out(1),
+                "complete": In(1),
+            }
+        super().__init__(members)
 
     def elaborate(self, platform) -> Module:
         m = Module()
@@ -74,7 +85,8 @@ class Executor(Component):
 
     def _take(self, m, command, tag, expected, fault) -> None:
         frame = self.frame
-        known = (frame.payload.data != 0) & (frame.payload.data <= Command.COUNTERS)
+        highest = Command.LOAD if self._has_loader else Command.COUNTERS
+        known = (frame.payload.data != 0) & (frame.payload.data <= highest)
         with m.State("COMMAND"):
             m.d.comb += self.start.eq(1)
             m.d.sync += [command.eq(frame.payload.data), fault.eq(0)]
@@ -92,7 +104,11 @@ class Executor(Component):
             m.d.comb += frame.ready.eq(1)
             m.d.sync += tag.eq(frame.payload.data)
             with m.If(frame.valid):
-                writes = command == Command.WRITE
+                writes = self._writes(command)
+                if self._has_loader:
+                    loads = command == Command.LOAD
+                    with m.If(Mux(loads, ~(self.empty & self.quiet), writes & ~self.complete)):
+                        m.d.sync += fault.eq(Fault.WEIGHTS)
                 with m.If(writes & (frame.payload.data != expected)):
                     m.d.sync += fault.eq(Fault.SEQUENCE)
                 with m.If(~writes & ~frame.payload.last):
@@ -100,8 +116,13 @@ class Executor(Component):
                 with m.If(fault != 0):
                     m.d.sync += fault.eq(fault)
                 m.next = "BODY"
+                if self._has_loader:
+                    with m.If(command == Command.LOAD):
+                        m.next = "OPENING"
                 with m.If(frame.payload.last):
                     m.next = "JUDGE"
+        if self._has_loader:
+            self._take_image(m, command, fault)
         with m.State("BODY"):
             skip = fault != 0
             m.d.comb += [
@@ -114,12 +135,39 @@ class Executor(Component):
                 with m.If(frame.payload.last):
                     m.next = "JUDGE"
 
+    def _writes(self, command: Value) -> Value:
+        """Whether the command has a body, a sequence number, and is played twice."""
+        writes = command == Command.WRITE
+        return writes | (command == Command.LOAD) if self._has_loader else writes
+
+    def _take_image(self, m, command, fault) -> None:
+        """A LOAD's body: a byte that tells whether the image begins, and bytes of the image."""
+        frame = self.frame
+        with m.State("OPENING"):
+            m.d.comb += [frame.ready.eq(1), self.begin.eq(frame.valid & frame.payload.data[0])]
+            with m.If(self.dry | (fault != 0)):
+                m.d.comb += self.begin.eq(0)
+            with m.If(frame.valid):
+                with m.If((fault == 0) & (frame.payload.data > 1)):
+                    m.d.sync += fault.eq(Fault.TOKEN)
+                m.next = "IMAGE"
+                with m.If(frame.payload.last):
+                    m.next = "JUDGE"
+        with m.State("IMAGE"):
+            m.d.comb += [
+                frame.ready.eq(1),
+                self.load.payload.eq(frame.payload.data),
+                self.load.valid.eq(frame.valid & ~self.dry & (fault == 0)),
+            ]
+            with m.If(frame.valid & frame.payload.last):
+                m.next = "JUDGE"
+
     def _carry_out(self, m, command, tag, expected, fault) -> None:
         with m.State("JUDGE"), m.If(self.done):
             with m.If(fault != 0):
                 m.d.comb += self.release.eq(1)
                 m.next = "ERROR"
-            with m.Elif((command == Command.WRITE) & self.dry):
+            with m.Elif(self._writes(command) & self.dry):
                 m.d.comb += self.again.eq(1)
                 m.d.sync += self.dry.eq(0)
                 m.next = "COMMAND"
@@ -129,7 +177,7 @@ class Executor(Component):
             with m.Else():
                 m.next = "WAIT"
         with m.State("WAIT"):
-            writes = (command == Command.WRITE) | self.reset
+            writes = self._writes(command) | self.reset
             with m.If(~writes | (self.quiet & (self.empty | ~self.reset))):
                 m.d.comb += [
                     self.release.eq(1),
@@ -154,6 +202,9 @@ class Executor(Component):
                 m.next = "COUNTERS"
             with m.Case(0):
                 m.next = "FAULT"
+            if self._has_loader:
+                with m.Case(Command.LOAD):
+                    m.next = "LOADED"
             with m.Default():
                 m.next = "END"
         for name, source in (("IDENTITY", self.frame), ("COUNTERS", self.counters)):
@@ -164,6 +215,9 @@ class Executor(Component):
                     m.next = "END"
         with m.State("FAULT"), self._chunk(m, fault):
             m.next = "END"
+        if self._has_loader:
+            with m.State("LOADED"), self._chunk(m, self.complete):
+                m.next = "END"
         with m.State("END"):
             m.d.comb += self.answer.payload.end.eq(1)
             with self._chunk(m, 0):

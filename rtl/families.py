@@ -27,6 +27,7 @@ class Family:
     block_shapes : (words, bits) of one block RAM
     has_lut_ram : small memories can be read without a clock edge, from look-up tables
     target_mhz : the clock to aim for where the user states none
+    spram_words : words of 16 bits in one SPRAM; 0 if there is none
     """
 
     name: str
@@ -39,6 +40,7 @@ class Family:
     block_shapes: tuple[tuple[int, int], ...]
     has_lut_ram: bool
     target_mhz: float
+    spram_words: int = 0
 
     def delay(self, node: Node) -> float:
         """Estimated delay of a dataflow node."""
@@ -82,7 +84,7 @@ FAMILIES = {
     "ice40hx": Family("ice40hx", 1.8, 1.2, 1.5, 0.13, 1.6, None,
                       ((256, 16), (512, 8), (1024, 4), (2048, 2)), False, 72.0),
     "ice40up": Family("ice40up", 3.5, 2.6, 3.0, 0.28, 3.0, 9.0,
-                      ((256, 16), (512, 8), (1024, 4), (2048, 2)), False, 30.0),
+                      ((256, 16), (512, 8), (1024, 4), (2048, 2)), False, 30.0, 16384),
     # Lattice FPGA-TN-02204 (ECP5 memory usage), speed grade 6.
     "ecp5":    Family("ecp5", 1.4, 1.1, 1.4, 0.05, 0.0, 4.0,
                       ((1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)), True, 100.0),

@@ -8,6 +8,7 @@ from spikeloom.rtl.counters import Counters
 from spikeloom.rtl.events import EventLayout
 from spikeloom.rtl.executor import Executor
 from spikeloom.rtl.frames import FrameReader, FrameWriter
+from spikeloom.rtl.loading import ImageLayout, Loader
 from spikeloom.rtl.protocol import MAX_PAYLOAD, Description, Identity, Kind
 from spikeloom.rtl.tokenizer import TokenReader, TokenWriter
 from spikeloom.rtl.tokens import TokenFormat
@@ -38,6 +39,8 @@ class Endpoint(Component):
     output : EventLayout
         Of the network's output.
     identity : Identity
+    image : ImageLayout, optional
+        Weights that the link can load.
     window : int
         Bytes of frames the host may have on their way: a power of two from 256 to 32,768.
     timeout : int, optional
@@ -53,12 +56,15 @@ class Endpoint(Component):
         To the network: events, and an end of step with ``last`` for each sample.
     i : In(stream.Signature(output))
         From the network: for each step its events and its end, ``last`` as it was written.
+    load : Out(image)
+        To the network's weight memories; only if there is an image.
     """
 
     def __init__(self, input: EventLayout, output: EventLayout, identity: Identity, *,
-                 window: int = 512, timeout: int | None = None):
+                 image: ImageLayout | None = None, window: int = 512, timeout: int | None = None):
         self.input    = input
         self.output   = output
+        self.image    = image if image is not None and image.plans else None
         self.timeout  = identity.clock_hz // 20 if timeout is None else timeout
         self.description = Description(
             identity, window, TokenFormat.of(input), TokenFormat.of(output))
@@ -67,13 +73,13 @@ class Endpoint(Component):
             "tx": Out(stream.Signature(8)),
             "o":  Out(stream.Signature(input)),
             "i":  In(stream.Signature(output)),
-        })
+        } | ({"load": Out(self.image)} if self.image else {}))
 
     def elaborate(self, platform) -> Module:
         m = Module()
         m.submodules.reader   = reader   = FrameReader(
             self.description.window, self.description.pack(), self.timeout)
-        m.submodules.executor = executor = Executor()
+        m.submodules.executor = executor = Executor(has_loader=self.image is not None)
         m.submodules.inputs   = inputs   = TokenReader(self.input)
         m.submodules.outputs  = outputs  = TokenWriter(self.output, Kind.OUTPUT, MAX_PAYLOAD - 2)
         m.submodules.writer   = writer   = FrameWriter()
@@ -110,6 +116,14 @@ class Endpoint(Component):
         with m.Else():
             m.d.comb += outputs.o.ready.eq(writer.i.ready)
         self._follow_samples(m, executor, inputs, outputs, counters)
+        if self.image is not None:
+            m.submodules.loader = loader = Loader(self.image)
+            connect(m, executor.load, loader.i)
+            m.d.comb += [
+                loader.begin.eq(executor.begin),
+                executor.complete.eq(loader.complete),
+                self.load.eq(loader.o),
+            ]
         return m
 
     def _follow_samples(self, m, executor, inputs, outputs, counters) -> None:
@@ -161,7 +175,7 @@ class Link(Component):
 
     Parameters
     ----------
-    input, output, identity, window, timeout
+    input, output, identity, image, window, timeout
         As of :class:`Endpoint`.
     divisor : int
         Clock cycles per bit, at least 4; see :func:`spikeloom.rtl.uart.divisor_of`.
@@ -176,18 +190,22 @@ class Link(Component):
         To the network.
     i : In(stream.Signature(output))
         From the network.
+    load : Out(image)
+        To the network's weight memories; only if there is an image.
     """
 
     def __init__(self, input: EventLayout, output: EventLayout, identity: Identity, divisor: int,
-                 *, window: int = 512, timeout: int | None = None):
+                 *, image: ImageLayout | None = None, window: int = 512,
+                 timeout: int | None = None):
         self.divisor  = divisor
-        self.endpoint = Endpoint(input, output, identity, window=window, timeout=timeout)
+        self.endpoint = Endpoint(
+            input, output, identity, image=image, window=window, timeout=timeout)
         super().__init__({
             "rx": In(1, init=1),
             "tx": Out(1, init=1),
             "o":  Out(stream.Signature(input)),
             "i":  In(stream.Signature(output)),
-        })
+        } | ({"load": Out(self.endpoint.image)} if self.endpoint.image else {}))
 
     def elaborate(self, platform) -> Module:
         m = Module()
@@ -199,4 +217,6 @@ class Link(Component):
         connect(m, endpoint.o, flipped(self.o))
         connect(m, flipped(self.i), endpoint.i)
         m.d.comb += [receiver.rx.eq(self.rx), self.tx.eq(transmitter.tx)]
+        if endpoint.image:
+            m.d.comb += self.load.eq(endpoint.load)
         return m

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from spikeloom.hls_model.network import EVENTS, Network
 from spikeloom.rtl.core import Core
 from spikeloom.rtl.events import EventLayout, event_signature
+from spikeloom.rtl.loading import ImageLayout
 from spikeloom.rtl.plan import CorePlan
 from spikeloom.rtl.streams import EventQueue, Fork, Merge, Source
 
@@ -24,16 +25,19 @@ class NetworkCores(wiring.Component):
     i_<input> : In, events of each input
     o : Out, the output population's events, or its readout at a sample's last step; a token ends
         each step
+    load : In, words for the cores' weight memories; only if some are loadable
     """
 
     def __init__(self, network: Network, plans: dict[str, CorePlan]):
         self._network = network
         self._plans = plans
         self.cores = {name: Core(plan) for name, plan in plans.items()}
+        self.image = ImageLayout(plans)
         super().__init__(
             {f"i_{i.name}": In(event_signature(i.size, network.event_range(i.name)))
              for i in network.inputs}
             | {"o": Out(stream.Signature(self.output_layout))}
+            | ({"load": In(self.image)} if self.image.plans else {})
         )
 
     @property
@@ -48,6 +52,8 @@ class NetworkCores(wiring.Component):
         m = Module()
         for name, core in self.cores.items():
             m.submodules[name] = core
+            if name in self.image.plans:
+                m.d.comb += core.load.eq(self.load[name])
         taps = self._fork_all(m)
         for name, plan in self._plans.items():
             self._feed(m, plan, taps[name])

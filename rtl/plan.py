@@ -13,9 +13,13 @@ from spikeloom.hls_model.ranges import BOOL, Range
 from spikeloom.rtl.families import Family
 from spikeloom.rtl.pipeline import Schedule, schedule
 
-__all__ = ["CorePlan"]
+__all__ = ["WORD_BITS", "CorePlan"]
+
+WORD_BITS = 16
+"""Of a loaded weight memory's columns: the width of UP5K's SPRAM and of iCE40's block RAM."""
 
 _ACCUMULATORS = ("registers", "memory")
+_WEIGHTS = ("bitstream", "loadable", "spram")
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,8 @@ class CorePlan:
     banks : weight memories side by side; divides ``lanes / units``
     accumulators : ``registers``, or with several slots ``memory`` (look-up-table RAM where the
         family has it, block RAM elsewhere)
+    weights : in block RAM that the ``bitstream`` fills; in one that is ``loadable`` besides; or in
+        ``spram``, which is empty until it is loaded
     """
 
     network: Network
@@ -44,6 +50,7 @@ class CorePlan:
     units: int
     banks: int
     accumulators: str = "registers"
+    weights: str = "bitstream"
 
     def __post_init__(self) -> None:
         size = self.network.population(self.population).size
@@ -68,11 +75,36 @@ class CorePlan:
                 f"accumulators of {self.population!r} must be 'registers', or 'memory' with fewer "
                 f"than {size} lanes, not {self.accumulators!r} with {self.lanes}"
             )
+        self._check_weights()
         if all(p.delay for p in self.projections):
             raise FitError(
                 f"{self.population!r} must have at least one projection without delay, which "
                 "tells its core where a sample ends"
             )
+
+    def _check_weights(self) -> None:
+        if self.weights not in _WEIGHTS:
+            raise FitError(
+                f"weights of {self.population!r} must be one of {', '.join(_WEIGHTS)}, not "
+                f"{self.weights!r}"
+            )
+        words = self.family.spram_words
+        if self.weights == "spram" and self.rows > words:
+            needed = ceil(self.size / max(words // self.source_count, 1))
+            raise FitError(
+                f"weights of {self.population!r} have {self.rows} rows and SPRAM has {words}; "
+                + (f"use at least {needed} lanes" if words else "keep them in the bitstream")
+            )
+
+    @property
+    def is_loadable(self) -> bool:
+        """Whether the link can write the weights."""
+        return self.weights != "bitstream"
+
+    @property
+    def load_columns(self) -> int:
+        """Words of 16 bits in which a row of all banks is loaded."""
+        return self.banks * ceil(self.bank_lanes * len(self.ports) * self.weight_bits / WORD_BITS)
 
     @property
     def size(self) -> int:
@@ -222,6 +254,7 @@ class CorePlan:
             "units": self.units,
             "banks": self.banks,
             "accumulators": self.accumulators,
+            "weights": self.weights,
             "rows_per_event": self.slots,
             "sweep": self.sweep,
             "pipeline_latency": self.schedule.latency,

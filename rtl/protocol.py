@@ -73,7 +73,7 @@ class Command(IntEnum):
     RESET    = 3
     COUNTERS = 4
     LOAD     = 5
-    """Reserved for weights; answered with :attr:`Fault.COMMAND`."""
+    """A board without loadable weights answers with :attr:`Fault.COMMAND`."""
 
 
 class Kind(IntEnum):
@@ -84,6 +84,7 @@ class Kind(IntEnum):
     WRITE    = ANSWER | Command.WRITE
     RESET    = ANSWER | Command.RESET
     COUNTERS = ANSWER | Command.COUNTERS
+    LOAD     = ANSWER | Command.LOAD
     OUTPUT   = 0xC0
 
 
@@ -98,6 +99,8 @@ class Fault(IntEnum):
     LENGTH   = 6
     SEQUENCE = 7
     TOKEN    = 8
+    WEIGHTS  = 9
+    """A WRITE before the weights are complete, or a LOAD while a sample is in the network."""
 
 
 class FrameError(ValueError):

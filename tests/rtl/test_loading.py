@@ -1,0 +1,259 @@
+"""Loading weights: the image, the hardware that writes it, and the link's LOAD end to end."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+from amaranth.sim import Simulator
+
+from spikeloom.hls_model import LIF, Input, Network, Output, Population, Projection, Range, simulate
+from spikeloom.hls_model.errors import FitError
+from spikeloom.rtl.design import Design
+from spikeloom.rtl.families import FAMILIES
+from spikeloom.rtl.link import Endpoint
+from spikeloom.rtl.loading import ImageLayout, Loader, image_of
+from spikeloom.rtl.plan import CorePlan
+from spikeloom.rtl.protocol import (
+    MAX_BODY,
+    Command,
+    Fault,
+    Identity,
+    Kind,
+    crc16,
+    decode_frame,
+    encode_frame,
+)
+from spikeloom.rtl.tokens import TokenFormat
+
+UP5K = FAMILIES["ice40up"]
+
+
+def network_of(seed=0, size=7, sources=6, bits=5):
+    rng = np.random.default_rng(seed)
+    return Network(
+        (Input("i", (sources,)),),
+        (Population("a", size, LIF(Range.signed(9)), {"threshold": 8}),
+         Population("b", 3, LIF(Range.signed(9)), {"threshold": 5})),
+        (Projection("i", "a", rng.integers(-4, 12, (size, sources)), bits=bits),
+         Projection("a", "b", rng.integers(-4, 8, (3, size)), bits=bits)),
+        Output("b", "v"),
+    )  # fmt: skip
+
+
+def design_of(network, **weights):
+    knobs = {"a": (4, 1, 2, "memory"), "b": (3, 1, 1, "registers")}
+    plans = {
+        name: CorePlan(network, name, UP5K, 48.0, *knob, weights.get(name, "bitstream"))
+        for name, knob in knobs.items()
+    }
+    return Design(network, UP5K, 48.0, plans)
+
+
+def test_an_image_is_rows_of_words_and_a_crc():
+    weights = np.array([[1, -1], [2, 3], [-4, 0]])
+    network = Network(
+        (Input("i", (2,)),),
+        (Population("p", 3, LIF(Range.signed(9)), {"threshold": 8}),),
+        (Projection("i", "p", weights, bits=8),),
+        Output("p"),
+    )
+    plan = CorePlan(network, "p", UP5K, 48.0, 3, 1, 1, "registers", "spram")
+    assert plan.load_columns == 2
+    # Lane by lane, 8 bits each, filled up to whole words.
+    words = bytes([1, 2, 0xFC, 0, 0xFF, 3, 0, 0])
+    assert image_of({"p": plan}) == words + crc16(words).to_bytes(2, "big")
+    assert image_of({"p": dataclasses.replace(plan, weights="bitstream")}) == b"\xff\xff"
+
+
+def loaded(design, *attempts):
+    """Words written per attempt, by population, and whether it then was complete."""
+    loader = Loader(ImageLayout(design.plans))
+    results = []
+
+    async def testbench(ctx):
+        first = ctx.get(loader.complete)
+        for image in attempts:
+            words = []
+            ctx.set(loader.begin, 1)
+            await ctx.tick()
+            ctx.set(loader.begin, 0)
+            for byte in [*image, None, None, None]:
+                ctx.set(loader.i.valid, byte is not None)
+                ctx.set(loader.i.payload, byte or 0)
+                await ctx.tick()
+                for name in loader._image.plans:
+                    port = ctx.get(loader.o[name])
+                    if port.valid:
+                        words.append((name, port.row, port.column, port.word))
+            results.append((words, ctx.get(loader.complete)))
+        results.append(first)
+
+    simulator = Simulator(loader)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(testbench)
+    simulator.run()
+    return results
+
+
+def test_words_go_to_their_rows_and_only_a_whole_image_is_complete():
+    design = design_of(network_of(), a="spram", b="loadable")
+    image = image_of(design.plans)
+    damaged = bytes([image[0] ^ 1, *image[1:]])
+    attempts = loaded(design, image, image[:-1], damaged, image + b"\0", image)
+    assert [complete for _, complete in attempts[:-1]] == [1, 0, 0, 0, 1]
+    assert attempts[-1] == 0
+    places = [(name, row, column) for name, row, column, _ in attempts[0][0]]
+    assert places == [
+        (name, row, column)
+        for name, plan in design.plans.items()
+        for row in range(plan.rows)
+        for column in range(plan.load_columns)
+    ]
+    assert b"".join(w.to_bytes(2, "little") for *_, w in attempts[0][0]) == image[:-2]
+
+
+def test_weights_of_the_bitstream_are_complete_from_the_start():
+    design = design_of(network_of(), b="loadable")
+    assert loaded(design, image_of(design.plans))[-1] == 1
+
+
+class Board(wiring.Component):
+    """A network with its link, without a line."""
+
+    def __init__(self, design):
+        self._cores = design.cores()
+        source = self._cores.i_i.payload.shape()
+        self.link = Endpoint(
+            source, self._cores.output_layout, Identity(1, "b", 1_000_000),
+            image=self._cores.image, window=256, timeout=4096,
+        )  # fmt: skip
+        super().__init__({})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.cores, m.submodules.link = self._cores, self.link
+        wiring.connect(m, self.link.o, self._cores.i_i)
+        wiring.connect(m, self._cores.o, self.link.i)
+        m.d.comb += self._cores.load.eq(self.link.load)
+        return m
+
+
+async def give(ctx, stream, byte):
+    ctx.set(stream.payload, byte)
+    ctx.set(stream.valid, 1)
+    taken = 0
+    while not taken:
+        _, _, taken = await ctx.tick().sample(stream.ready)
+    ctx.set(stream.valid, 0)
+
+
+def answers(design, frames):
+    """The frames that come back after each frame that is sent."""
+    board = Board(design)
+    received, results = bytearray(), []
+
+    async def listen(ctx):
+        ctx.set(board.link.tx.ready, 1)
+        while True:
+            _, _, valid, byte = await ctx.tick().sample(board.link.tx.valid, board.link.tx.payload)
+            if valid:
+                received.append(byte)
+
+    async def host(ctx):
+        for frame in frames:
+            for byte in encode_frame(*frame):
+                await give(ctx, board.link.rx, byte)
+            await ctx.tick().repeat(1500)
+            *codes, rest = bytes(received).split(b"\0")
+            assert not rest
+            received.clear()
+            results.append([decode_frame(code) for code in codes])
+
+    simulator = Simulator(board)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(host)
+    simulator.add_testbench(listen, background=True)
+    simulator.run()
+    return results
+
+
+def sample_body(sample):
+    format = TokenFormat(sample.shape[1], Range(0, 1))
+    body = b""
+    for t, step in enumerate(sample):
+        for _, run in format.runs(np.flatnonzero(step), None):
+            body += run
+        body += format.end_code(t == len(sample) - 1)
+    return body
+
+
+def loads(image, tag):
+    """LOAD frames for an image, numbered from ``tag``."""
+    pieces = [image[n : n + MAX_BODY - 1] for n in range(0, len(image), MAX_BODY - 1)]
+    return [
+        (Command.LOAD, (tag + n) % 256, bytes([n == 0]) + piece) for n, piece in enumerate(pieces)
+    ]
+
+
+@pytest.mark.parametrize("kinds", [{"a": "spram"}, {"a": "loadable", "b": "loadable"}], ids=str)
+def test_loaded_weights_are_those_that_count(kinds):
+    """Nothing is answered before an empty SPRAM is filled; then it is the new network's answer."""
+    mine, theirs = network_of(0), network_of(1)
+    design, other = design_of(mine, **kinds), design_of(theirs, **kinds)
+    image = image_of(other.plans)
+    sample = np.ones((4, 6), dtype=int)
+    write = sample_body(sample)
+    needs = "spram" in kinds.values()
+    frames = loads(image, 0 if needs else 1)
+    tag = len(frames) + (not needs)
+    sent = [(Command.WRITE, 0, write), *frames, (Command.WRITE, tag, write)]
+    replies = answers(design, sent)
+
+    if needs:
+        assert replies[0] == [(Kind.ERROR, 0, bytes([Fault.WEIGHTS]))]
+    for frame, reply in zip(frames, replies[1:-1], strict=True):
+        assert reply == [(Kind.LOAD, frame[1], bytes([frame is frames[-1]]))]
+    outputs = [body for kind, _, body in replies[-1] if kind == Kind.OUTPUT]
+    tokens = list(TokenFormat(3, Range.signed(9)).decode(b"".join(outputs)))
+    expected = Network(
+        mine.inputs, mine.populations,
+        tuple(t if t.target in kinds else m for m, t in
+              zip(mine.projections, theirs.projections, strict=True)),
+        mine.output,
+    )  # fmt: skip
+    membranes = [simulate(n, sample[None]).states["b"]["v"][0, -1] for n in (expected, mine)]
+    assert [t.value for t in tokens if not t.end] == list(membranes[0])
+    assert (membranes[0] != membranes[1]).any()
+
+
+def test_load_is_refused_while_a_sample_is_in_the_network():
+    design = design_of(network_of(), a="loadable")
+    half = (Command.WRITE, 0, bytes([3]))
+    replies = answers(design, [half, (Command.LOAD, 1, b"\1ab"), (Command.RESET, 1),
+                               (Command.LOAD, 2, b"\1ab"), (Command.LOAD, 3, b"\2a"),
+                               (Command.LOAD, 3), (Command.WRITE, 4, b"\x81")])  # fmt: skip
+    assert [reply[-1] for reply in replies] == [
+        (Kind.WRITE, 0, b""),
+        (Kind.ERROR, 1, bytes([Fault.WEIGHTS])),
+        (Kind.RESET, 1, b""),
+        (Kind.LOAD, 2, b"\0"),
+        (Kind.ERROR, 3, bytes([Fault.TOKEN])),
+        (Kind.LOAD, 3, b"\0"),
+        (Kind.ERROR, 4, bytes([Fault.WEIGHTS])),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("family", "kind", "message"),
+    [
+        ("ice40up", "flash", "must be one of bitstream, loadable, spram, not 'flash'"),
+        ("ecp5", "spram", "'a' have 42 rows and SPRAM has 0; keep them in the bitstream"),
+    ],
+)
+def test_weights_that_make_no_sense(family, kind, message):
+    with pytest.raises(FitError, match=message):
+        CorePlan(network_of(), "a", FAMILIES[family], 48.0, 1, 1, 1, "memory", kind)
