@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from spikeloom.hls_model.errors import CheckpointError, SemanticsError
-from spikeloom.quant import nir_file, nir_import, snntorch_checkpoint
+from spikeloom.quant import (
+    nir_file,
+    nir_import,
+    norse_modules,
+    snntorch_checkpoint,
+    snntorch_modules,
+    spikingjelly_modules,
+    state_dict,
+)
 from spikeloom.quant.graph import Graph
+from spikeloom.quant.modules import packages
 from spikeloom.quant.presets import PRESETS, Semantics, resolve
 
 __all__ = ["load"]
@@ -22,6 +32,7 @@ def load(
     preset: str | None = None,
     dt: float | None = None,
     output: Literal["auto", "events", "membrane"] = "auto",
+    layers: Sequence[str] | None = None,
     **options: Any,
 ) -> Graph:
     """Load a checkpoint or a live module as a float graph with exact semantics.
@@ -29,17 +40,22 @@ def load(
     Parameters
     ----------
     source
-        Path of a ``.nir`` file or of a PyTorch ``state_dict`` of snnTorch's Linear and Leaky
-        layers, or such a module itself.
+        Path of a ``.nir`` file or of the ``state_dict`` of an snnTorch network, or a module of
+        snnTorch, SpikingJelly or Norse layers itself, with Linear, BatchNorm1d and Brevitas's
+        QuantLinear layers between.
     preset
         Whose behaviour the neurons have, one of :data:`~spikeloom.quant.presets.PRESETS`, with
         options after a colon (``"snntorch:reset=zero"``). Required for ``.nir`` files, which hold
-        no reset mode, and for a ``state_dict``, which holds no ``reset_delay``.
+        no reset mode, and for a ``state_dict``, which holds no ``reset_delay``. A module states
+        everything itself.
     dt
         Seconds of one step; required for ``.nir`` files, which hold time constants.
     output
         What the network delivers: the ``events`` of its last population, or its last ``membrane``;
         ``auto`` reads the membrane of a population that never resets, otherwise events.
+    layers
+        Names of a module's or ``state_dict``'s layers in the order in which they run; needed where
+        that is not the order in which they were defined.
     options
         Of the preset: ``reset`` and ``reset_delay`` (snntorch), ``reset`` (spikingjelly),
         ``spikes`` (sinabs).
@@ -54,13 +70,11 @@ def load(
     if output not in ("auto", "events", "membrane"):
         raise SemanticsError(f"output must be 'auto', 'events' or 'membrane', not {output!r}")
     if hasattr(source, "state_dict") and hasattr(source, "named_modules"):
-        layers = snntorch_checkpoint.layers_of(source)
-        semantics = _snntorch(preset, options)
-        return snntorch_checkpoint.to_graph(layers, type(source).__name__, semantics, output)
+        return _module(source, preset, options, layers, output)
     if not isinstance(source, str | os.PathLike):
         raise CheckpointError(
-            f"a checkpoint must be a path or a module of Linear and Leaky layers, not a "
-            f"{type(source).__name__}; save it first"
+            f"a checkpoint must be a path or a module of PyTorch, not a {type(source).__name__}; "
+            "save it first"
         )
     path = Path(source)
     if _is_hdf5(path):
@@ -71,9 +85,9 @@ def load(
                 f"positive number (--dt 1e-4), not {dt}"
             )
         return nir_import.to_graph(nir_file.read(path), path, semantics, float(dt), output)
-    semantics = _snntorch(preset, options)
-    return snntorch_checkpoint.to_graph(
-        snntorch_checkpoint.read(path), path.name, semantics, output
+    stated = _snntorch(preset, options)
+    return snntorch_checkpoint.state_dict_graph(
+        state_dict.read(path), path.name, stated, layers, output
     )
 
 
@@ -99,13 +113,47 @@ def _nir_semantics(path: Path, preset: str | None, options: dict[str, Any]) -> S
     return resolve(preset, options)
 
 
+_MODULES = {
+    "snntorch": snntorch_modules.module_graph,
+    "spikingjelly": spikingjelly_modules.module_graph,
+    "norse": norse_modules.module_graph,
+}
+"""Importers of live modules, by the package of their neurons and the name of their preset."""
+
+
+def _module(
+    module: Any,
+    preset: str | None,
+    options: dict[str, Any],
+    layers: Sequence[str] | None,
+    output: Literal["auto", "events", "membrane"],
+) -> Graph:
+    name = type(module).__name__
+    frameworks = sorted(packages(module) & _MODULES.keys())
+    if len(frameworks) != 1:
+        found = " and ".join(frameworks) or "none of them"
+        raise SemanticsError(
+            f"the module {name} must have neurons of exactly one of {list(_MODULES)}, not of "
+            f"{found}; export the network as .nir"
+        )
+    stated = [k for k, v in options.items() if v is not None]
+    if preset not in (None, frameworks[0]) or stated:
+        raise SemanticsError(
+            f"a module states its behaviour itself: the preset of {name} can only be "
+            f"{frameworks[0]!r}, without options, not {preset!r} with {stated or 'none'}; leave "
+            "them out"
+        )
+    return _MODULES[frameworks[0]](module, layers, output)
+
+
 def _snntorch(preset: str | None, options: dict[str, Any]) -> Semantics | None:
     if preset is None and not any(v is not None for v in options.values()):
         return None
     semantics = resolve(preset or "snntorch", options)
     if semantics.name != "snntorch":
         raise SemanticsError(
-            f"a PyTorch checkpoint of Linear and Leaky layers must have the preset 'snntorch', not "
-            f"{semantics.name!r}; export other frameworks' networks as .nir"
+            f"a state_dict must have the preset 'snntorch', not {semantics.name!r}: neurons of "
+            "other frameworks leave no trace in it; load the module itself, or export the network "
+            "as .nir"
         )
     return semantics

@@ -1,139 +1,49 @@
-"""Reads snnTorch networks of Linear and Leaky layers: ``state_dict`` files and live modules."""
+"""Reads snnTorch's ``state_dict`` files, which hold all of a network but ``reset_delay``."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-import numpy as np
-import numpy.typing as npt
-
-from spikeloom.hls_model import EVENTS, LIF, Integrator, Neuron, Output
 from spikeloom.hls_model.errors import CheckpointError, SemanticsError
-from spikeloom.hls_model.neurons import Reset
-from spikeloom.quant.graph import DECAY, MEMBRANE, REAL, Graph, Input, Population, Projection
-from spikeloom.quant.nir_import import identifier
+from spikeloom.quant.chain import Affine, Layer, Neurons, Read, chain_graph
+from spikeloom.quant.graph import Graph
+from spikeloom.quant.modules import in_order, normalization
 from spikeloom.quant.presets import Semantics
+from spikeloom.quant.snntorch_modules import RESETS
+from spikeloom.quant.snntorch_neurons import Kind, Reset, neurons
+from spikeloom.quant.state_dict import Tensors
 
-__all__ = ["Layer", "layers_of", "read", "to_graph"]
+__all__ = ["state_dict_graph"]
 
-_RESETS: dict[int, Reset] = {0: "subtract", 1: "value", 2: "none"}
-"""``reset_mechanism_val`` of a Leaky layer."""
+_NEURONS = {"beta", "threshold", "graded_spikes_factor", "reset_mechanism_val"}
+_OPTIONAL = {"alpha", "V", "mem"}
+_NORMALIZATION = {"running_mean", "running_var"}
+_EPS = 1e-5
+"""PyTorch's default ``eps`` of a batch normalization, which no state_dict holds."""
 
-_LEAKY = {"beta", "threshold", "graded_spikes_factor", "reset_mechanism_val", "mem"}
-
-_PASSIVE = {"Flatten", "Identity", "Dropout"}
-"""Modules that change no value of a trained network's forward pass."""
-
-
-@dataclass(frozen=True, eq=False)
-class Layer:
-    """One layer's tensors by name, in float64, with the ``reset_delay`` that a live module has."""
-
-    name: str
-    tensors: dict[str, npt.NDArray[np.float64]]
-    reset_delay: bool | None = None
-
-    @property
-    def is_linear(self) -> bool:
-        return set(self.tensors) in ({"weight"}, {"weight", "bias"}) and self["weight"].ndim == 2
-
-    @property
-    def is_leaky(self) -> bool:
-        return {"beta", "threshold"} <= set(self.tensors) <= _LEAKY
-
-    def __getitem__(self, name: str) -> npt.NDArray[np.float64]:
-        return self.tensors[name]
+_LOOKS_LIKE = {
+    "R": "a Lapicque, which is not imported; use a Leaky of the same beta",
+    "weight_orig": "a pruned layer; make the pruning permanent with torch.nn.utils.prune.remove",
+    "tau": "a StateLeaky, which is not imported; use a Leaky",
+    "weight_ih_l0": "a torch recurrent layer, which has no spiking form; use an RLeaky",
+}
 
 
-def read(path: Path) -> tuple[Layer, ...]:
-    """The layers of a ``state_dict`` file, in the order in which they were defined.
-
-    Only tensors are read (``weights_only``): no pickled object is ever executed.
-
-    Raises
-    ------
-    CheckpointError
-        If the file is empty, truncated, foreign, or holds anything but tensors.
-    """
-    import torch
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        # A damaged archive can make the unpickler raise anything.
-        raise CheckpointError(
-            f"{path} cannot be read as a state_dict of tensors: it is truncated, damaged, another "
-            "format, or holds pickled objects, which are never executed; write it with "
-            "torch.save(model.state_dict(), path)"
-        ) from error
-    if isinstance(state, Mapping) and isinstance(state.get("state_dict"), Mapping):
-        state = state["state_dict"]
-    if not isinstance(state, Mapping) or not state:
-        raise CheckpointError(
-            f"{path} must hold a state_dict, not {type(state).__name__} of {_length(state)}; write "
-            "it with torch.save(model.state_dict(), path)"
-        )
-    return _layers(state)
-
-
-def layers_of(module: Any) -> tuple[Layer, ...]:
-    """The layers of a live module.
-
-    Raises
-    ------
-    SemanticsError
-        If a layer does what no neuron of the library does.
-    """
-    delays = {}
-    for name, child in module.named_modules():
-        if list(child.children()):
-            continue
-        kind = type(child).__name__
-        if hasattr(child, "reset_mechanism_val"):
-            delays[name] = bool(getattr(child, "reset_delay", True))
-            for feature in ("inhibition", "state_quant"):
-                if getattr(child, feature, False):
-                    raise SemanticsError(
-                        f"layer {name!r} uses {feature}, which no neuron of the library does; "
-                        "train without it"
-                    )
-        elif kind not in _PASSIVE and not list(child.parameters(recurse=False)):
-            raise SemanticsError(
-                f"layer {name!r} is a {kind}, which cannot be imported; use Linear and Leaky layers"
-            )
-    layers = _layers(module.state_dict())
-    return tuple(replace(layer, reset_delay=delays.get(layer.name)) for layer in layers)
-
-
-def _layers(state: Mapping[Any, Any]) -> tuple[Layer, ...]:
-    groups: dict[str, dict[str, npt.NDArray[np.float64]]] = {}
-    for key, value in state.items():
-        if not hasattr(value, "detach") or not isinstance(key, str) or "." not in key:
-            raise CheckpointError(
-                f"a state_dict must map names such as 'fc1.weight' to tensors, not {key!r} to "
-                f"{type(value).__name__}; write it with torch.save(model.state_dict(), path)"
-            )
-        layer, _, name = key.rpartition(".")
-        groups.setdefault(layer, {})[name] = value.detach().cpu().double().numpy()
-    return tuple(Layer(name, tensors) for name, tensors in groups.items())
-
-
-def to_graph(
-    layers: tuple[Layer, ...], origin: str, semantics: Semantics | None, output: str = "auto"
+def state_dict_graph(
+    groups: Mapping[str, Tensors],
+    origin: str,
+    semantics: Semantics | None,
+    order: Sequence[str] | None,
+    output: Read,
 ) -> Graph:
-    """The float graph of a chain of Linear and Leaky layers.
+    """The float graph of a ``state_dict`` of Linear, BatchNorm1d and snnTorch layers.
 
     Parameters
     ----------
+    groups : tensors by layer, in the order of definition
     origin : names the checkpoint in the numbers' origins
     semantics : states ``reset_delay``, which only live modules know themselves
-    output : ``events``, ``membrane``, or ``auto``: the membrane of a last layer that never resets
+    order : names of the layers in the order in which they run; by default that of definition
 
     Raises
     ------
@@ -142,145 +52,119 @@ def to_graph(
     SemanticsError
         If their behaviour is not stated or cannot be expressed exactly.
     """
-    _require_chain(layers)
-    populations: list[Population] = []
-    projections: list[Projection] = []
-    source, grade = Input("input", (int(layers[0]["weight"].shape[1]),)), np.ones(1)
-    previous: Input | Population = source
-    for linear, leaky in zip(layers[::2], layers[1::2], strict=True):
-        weights = linear["weight"]
-        if weights.shape[1] != previous.size:
-            raise CheckpointError(
-                f"{linear.name}.weight of {origin} takes {weights.shape[1]} values, but "
-                f"{previous.name!r} delivers {previous.size}; list the layers in the order in "
-                "which they run"
-            )
-        is_last = leaky is layers[-1]
-        population = _population(linear, leaky, origin, semantics, is_last and output != "events")
-        projections.append(
-            Projection(
-                previous.name,
-                population.name,
-                weights * grade,
-                0,
-                f"{origin}: {linear.name}.weight",
-            )
-        )
-        populations.append(population)
-        grade = leaky.tensors.get("graded_spikes_factor", np.ones(1)).reshape(-1)
-        previous = population
-    read = MEMBRANE if output == "membrane" or not populations[-1].fires else EVENTS
-    if read == EVENTS and not np.all(grade == 1):
-        raise SemanticsError(
-            f"graded_spikes_factor of the output {previous.name!r} must be 1, not {grade[0]:g}: "
-            "its spikes are counted"
-        )
-    notes = ("preset snntorch", *(semantics.assumptions if semantics else ()))
-    return Graph(
-        (source,), tuple(populations), tuple(projections), Output(previous.name, read), notes
+    kept = {n: t for n, t in groups.items() if _parent(n, groups) is None}
+    names = in_order(list(kept), order)
+    layers = [_layer(name, kept[name], groups, origin, semantics) for name in names]
+    notes = ["preset snntorch", *(semantics.assumptions if semantics else ())]
+    if order is None:
+        notes.append(f"layers run in the order of their definition: {', '.join(names)}")
+    normalized = [n for n in names if kept[n].keys() >= _NORMALIZATION]
+    if normalized:
+        notes.append(f"eps = {_EPS:g} in {', '.join(normalized)} (PyTorch's default)")
+    currents = [n for n in names if "alpha" in kept[n]]
+    if currents:
+        notes.append(f"{', '.join(currents)}: Synaptic, not Alpha, which writes the same tensors")
+    return chain_graph(layers, origin, notes, output)
+
+
+def _parent(name: str, groups: Mapping[str, Tensors]) -> str | None:
+    """The neurons that a layer is the recurrence of."""
+    parent, dot, last = name.rpartition(".")
+    is_recurrence = dot and last == "recurrent" and "threshold" in groups.get(parent, {})
+    return parent if is_recurrence else None
+
+
+def _layer(
+    name: str,
+    tensors: Tensors,
+    groups: Mapping[str, Tensors],
+    origin: str,
+    semantics: Semantics | None,
+) -> Layer:
+    found = set(tensors)
+    if found in ({"weight"}, {"weight", "bias"}) and tensors["weight"].ndim == 2:
+        return Affine(name, tensors["weight"], tensors.get("bias"))
+    if found >= _NORMALIZATION:
+        return normalization(name, tensors, _EPS)
+    if {"beta", "threshold"} <= found <= _NEURONS | _OPTIONAL:
+        recurrent = _recurrent(name, tensors, groups.get(f"{name}.recurrent"))
+        return _neurons(name, tensors, recurrent, origin, semantics)
+    raise CheckpointError(
+        f"layer {name!r} ({', '.join(sorted(found))}) must be a Linear, a BatchNorm1d, or a Leaky, "
+        f"RLeaky, Synaptic or RSynaptic{_hint(tensors)}"
     )
 
 
-def _require_chain(layers: tuple[Layer, ...]) -> None:
-    for layer in layers:
-        is_known = layer.is_linear or layer.is_leaky
-        if not is_known or layer.name.endswith("recurrent"):
-            raise CheckpointError(
-                f"layer {layer.name!r} ({', '.join(sorted(layer.tensors))}) must be a Linear or a "
-                f"Leaky layer{_hint(layer)}"
-            )
-    kinds = ["Linear" if layer.is_linear else "Leaky" for layer in layers]
-    if kinds != ["Linear", "Leaky"] * (len(layers) // 2) or not layers:
-        names = ", ".join(f"{n.name} ({k})" for n, k in zip(layers, kinds, strict=True))
-        raise CheckpointError(
-            f"layers must alternate between Linear and Leaky, not run {names or 'empty'}; a "
-            "readout without spikes is a Leaky with reset_mechanism='none'"
+def _hint(tensors: Tensors) -> str:
+    for name, meaning in _LOOKS_LIKE.items():
+        if name in tensors:
+            return f"; it looks like {meaning}"
+    if "weight" in tensors and tensors["weight"].ndim > 2:
+        return (
+            "; it looks like a convolution, which shares weights between positions as no core "
+            "does yet; use Linear layers"
         )
+    if "weight" in tensors and tensors["weight"].ndim == 1:
+        return "; it looks like a normalization without running statistics; use BatchNorm1d"
+    return "; load the module itself, or export the network as .nir"
 
 
-def _hint(layer: Layer) -> str:
-    names = set(layer.tensors)
-    if "alpha" in names:
-        return "; it looks like a Synaptic, which no neuron of the library does yet"
-    if layer.name.endswith("recurrent"):
-        return "; it belongs to a recurrent layer, which is not imported yet"
-    if "running_mean" in names:
-        return "; fold the batch normalization into the layer before it"
-    if "weight" in names and layer["weight"].ndim > 2:
-        return "; convolutions are not imported yet"
-    return "; export the network as .nir"
+def _recurrent(name: str, tensors: Tensors, below: Tensors | None) -> Affine | None:
+    if "V" in tensors:
+        return Affine(f"{name}.V", tensors["V"].reshape(-1))
+    if below is None:
+        return None
+    if "weight" not in below or below["weight"].ndim != 2:
+        raise CheckpointError(
+            f"the recurrence '{name}.recurrent' must be a Linear layer or one-to-one, not a layer "
+            f"of {', '.join(sorted(below))}; use linear_features or all_to_all=False"
+        )
+    return Affine(f"{name}.recurrent", below["weight"], below.get("bias"))
 
 
-def _population(
-    linear: Layer, leaky: Layer, origin: str, semantics: Semantics | None, may_read: bool
-) -> Population:
-    size = int(linear["weight"].shape[0])
-    stated = leaky.tensors.get("reset_mechanism_val")
-    reset = _reset(leaky, stated, semantics)
-    delayed = leaky.reset_delay
-    if delayed is None and semantics is not None:
-        delayed = semantics.delayed
-    if delayed is None:
+def _neurons(
+    name: str,
+    tensors: Tensors,
+    recurrent: Affine | None,
+    origin: str,
+    semantics: Semantics | None,
+) -> Neurons:
+    reset = _reset(name, tensors, semantics)
+    if semantics is None or semantics.delayed is None:
         raise SemanticsError(
-            f"a state_dict does not hold reset_delay, which {leaky.name!r} needs; name "
+            f"a state_dict does not hold reset_delay, which {name!r} needs; name "
             "preset='snntorch' for the default (delayed), or state reset_delay=True or False"
         )
-    where = f"{origin}: {leaky.name}"
-    neuron, numbers = _neuron(leaky, reset, delayed, may_read)
-    return Population(
-        identifier(leaky.name),
-        size,
-        neuron,
-        numbers,
-        linear.tensors.get("bias", np.zeros(1)),
-        {
-            "beta": f"{where}.beta",
-            "bias": f"{origin}: {linear.name}.bias" if "bias" in linear.tensors else "none",
-            "threshold": f"{where}.threshold",
-            "reset": f"{where}.reset_mechanism_val" if stated is not None else "preset",
-            "delayed": "the module" if leaky.reset_delay is not None else "preset snntorch",
-        },
-    )
+    origins = {k: f"{origin}: {name}.{k}" for k in tensors if k != "reset_mechanism_val"}
+    stated = "reset_mechanism_val" in tensors
+    origins |= {
+        "reset": f"{origin}: {name}.reset_mechanism_val" if stated else "preset snntorch",
+        "delayed": "preset snntorch: state_dicts do not hold it",
+    }
+    kind = ("R" if recurrent else "") + ("Synaptic" if "alpha" in tensors else "Leaky")
+    kinds: dict[str, Kind] = {k: k for k in ("Leaky", "RLeaky", "Synaptic", "RSynaptic")}
+    return neurons(name, kinds[kind], tensors, recurrent, reset, semantics.delayed, origins)
 
 
-def _neuron(
-    leaky: Layer, reset: Reset, delayed: bool, may_read: bool
-) -> tuple[Neuron, dict[str, npt.NDArray[np.float64]]]:
-    """A Leaky layer's neuron and its parameters."""
-    numbers = {"beta": leaky["beta"]}
-    if may_read and reset == "none":
-        return Integrator(REAL, DECAY), numbers
-    numbers["threshold"] = leaky["threshold"]
-    if reset == "value":
-        numbers["reset_value"] = np.zeros(1)
-    # Subtracting without delay, snnTorch still lowers by θ what was left above it.
-    lowered = reset == "subtract" and not delayed
-    delayed = delayed and reset != "none"
-    return LIF(REAL, DECAY, reset, strict=True, delayed=delayed, lowered=lowered), numbers
-
-
-def _reset(leaky: Layer, stated: Any, semantics: Semantics | None) -> Reset:
-    if stated is None:
-        if semantics is None or semantics.reset is None:
+def _reset(name: str, tensors: Tensors, semantics: Semantics | None) -> Reset:
+    given: Reset | None = None
+    if semantics is not None and semantics.reset is not None:
+        given = "zero" if semantics.reset == "value" else semantics.reset
+    if "reset_mechanism_val" not in tensors:
+        if given is None:
             raise SemanticsError(
-                f"{leaky.name!r} does not hold reset_mechanism_val; state reset='subtract', "
-                "'zero' or 'none'"
+                f"{name!r} does not hold reset_mechanism_val; state reset='subtract', 'zero' or "
+                "'none'"
             )
-        return semantics.reset
-    number = int(stated.reshape(-1)[0])
-    if number not in _RESETS:
+        return given
+    number = int(tensors["reset_mechanism_val"].reshape(-1)[0])
+    if number not in RESETS:
         raise CheckpointError(
-            f"{leaky.name}.reset_mechanism_val must be 0 (subtract), 1 (zero) or 2 (none), not "
-            f"{number}"
+            f"{name}.reset_mechanism_val must be 0 (subtract), 1 (zero) or 2 (none), not {number}"
         )
-    reset = _RESETS[number]
-    if semantics is not None and semantics.reset not in (None, reset):
+    if given not in (None, RESETS[number]):
         raise SemanticsError(
-            f"reset={semantics.reset!r} contradicts the checkpoint, where {leaky.name!r} has "
-            f"reset_mechanism_val {number} ({reset}); leave it out"
+            f"reset={given!r} contradicts the checkpoint, where {name!r} has reset_mechanism_val "
+            f"{number} ({RESETS[number]}); leave it out"
         )
-    return reset
-
-
-def _length(value: Any) -> str:
-    return f"{len(value)} entries" if hasattr(value, "__len__") else "no entries"
+    return RESETS[number]
