@@ -40,6 +40,7 @@ class CorePlan:
         family has it, block RAM elsewhere)
     weights : in block RAM that the ``bitstream`` fills; in one that is ``loadable`` besides; or in
         ``spram``, which is empty until it is loaded
+    template : the network whose widths this core has; by default ``network`` itself
     """
 
     network: Network
@@ -51,6 +52,7 @@ class CorePlan:
     banks: int
     accumulators: str = "registers"
     weights: str = "bitstream"
+    template: Network | None = None
 
     def __post_init__(self) -> None:
         size = self.network.population(self.population).size
@@ -182,7 +184,11 @@ class CorePlan:
         return self.network.event_range(self.population)
 
     def accumulator_range(self, port: str) -> Range:
-        return self.network.accumulator_range(self.population, port) | BOOL
+        return self._widths.accumulator_range(self.population, port) | BOOL
+
+    @property
+    def _widths(self) -> Network:
+        return self.template or self.network
 
     @cached_property
     def dataflow(self) -> Dataflow:
@@ -191,8 +197,8 @@ class CorePlan:
         It depends on no single weight, so that a bitstream takes those of another network. Where
         a neuron relies on narrower ranges, it is the step for exactly these.
         """
-        population = self.network.population(self.population)
-        exact = self.network.dataflow(self.population)
+        population = self._widths.population(self.population)
+        exact = self._widths.dataflow(self.population)
         try:
             dataflow = trace(
                 population.neuron,

@@ -1,0 +1,136 @@
+"""Other weights for a design: what a bitstream that exists can take, and what it cannot."""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from spikeloom.hls_model.errors import FitError
+from spikeloom.hls_model.network import Network
+from spikeloom.hls_model.neuron import Setting
+from spikeloom.hls_model.ranges import Range
+from spikeloom.rtl.design import Design
+
+__all__ = ["adapted", "exchange"]
+
+
+def adapted(network: Network, template: Network) -> Network:
+    """``network`` with the state words of ``template`` where its own are narrower.
+
+    A wider word saturates later, and changes nothing else.
+    """
+    known = {p.name: p.neuron for p in template.populations}
+    return dataclasses.replace(network, populations=tuple(
+        dataclasses.replace(p, neuron=known[p.name])
+        if p.name in known and _holds(known[p.name], p.neuron) else p
+        for p in network.populations
+    ))
+
+
+def _holds(wider: Any, narrower: Any) -> bool:
+    """Whether two settings differ in nothing but ranges, and those of the first hold the others."""
+    if type(wider) is not type(narrower):
+        return False
+    if isinstance(wider, Range):
+        return narrower in wider
+    if isinstance(wider, Setting):
+        return all(
+            _holds(getattr(wider, f.name), getattr(narrower, f.name))
+            for f in dataclasses.fields(wider)
+        )
+    return wider == narrower
+
+
+def exchange(design: Design, network: Network) -> Design:
+    """``design`` with the weights, thresholds, biases and the hash of ``network``.
+
+    Its logic is that of ``design``, gate by gate; only what memories hold differs.
+
+    Raises
+    ------
+    FitError
+        If the logic would have to differ; the message says where.
+    """
+    for reason in _differences(design, network):
+        raise FitError(f"{reason}, which is part of the logic; run `spikeloom build`")
+    plans = {
+        name: dataclasses.replace(plan, network=network, template=plan.template or plan.network)
+        for name, plan in design.plans.items()
+    }
+    return dataclasses.replace(design, network=network, plans=plans)
+
+
+def _differences(design: Design, new: Network) -> Iterator[str]:
+    old = design.network
+    yield from _of_streams(old, new)
+    yield from _of_projections(old, new)
+    for population in old.populations:
+        yield from _of_neuron(old, new, population.name)
+        yield from _of_values(design, new, population.name)
+
+
+def _of_streams(old: Network, new: Network) -> Iterator[str]:
+    for what, was, now in (
+        ("the contract", old.contract, new.contract),
+        ("the inputs", [(i.name, i.size, str(i.range)) for i in old.inputs],
+                       [(i.name, i.size, str(i.range)) for i in new.inputs]),
+        ("the populations", [(p.name, p.size) for p in old.populations],
+                            [(p.name, p.size) for p in new.populations]),
+        ("the output", (old.output.population, old.output.source),
+                       (new.output.population, new.output.source)),
+    ):
+        if was != now:
+            yield f"{what} must stay {was}, not become {now}"
+
+
+def _of_projections(old: Network, new: Network) -> Iterator[str]:
+    def described(network: Network) -> list[str]:
+        return sorted(
+            f"{p.source}→{p.target} ({p.port}, delay {p.delay}, {p.bits} bits)"
+            for p in network.projections
+        )
+
+    was, now = described(old), described(new)
+    if was != now:
+        missing = [p for p in was if p not in now] or ["none"]
+        added = [p for p in now if p not in was] or ["none"]
+        yield f"the projection {missing[0]} must stay, and not become {added[0]}"
+
+
+def _of_neuron(old: Network, new: Network, name: str) -> Iterator[str]:
+    was, now = old.population(name), new.population(name)
+    for what, before, after in (
+        ("neuron", was.neuron, now.neuron),
+        ("initial state", dict(was.initial), dict(now.initial)),
+        ("range of events", old.event_range(name), new.event_range(name)),
+    ):
+        if before != after:
+            yield f"the {what} of {name!r} must stay {before}, not become {after}"
+
+
+def _of_values(design: Design, new: Network, name: str) -> Iterator[str]:
+    plan = design.plans[name]
+    inputs = plan.dataflow.inputs
+    was, now = plan.network.population(name), new.population(name)
+    for port in plan.ports:
+        sums, room = new.accumulator_range(name, port), plan.accumulator_range(port).whole_word
+        if port in inputs:
+            room = inputs[port].range
+        if sums not in room:
+            yield f"weighted sums of {name!r} must lie in {room}, not in {sums}"
+    for kind, before, after in (
+        ("p", was.parameters, now.parameters), ("bias", was.bias, now.bias),
+    ):
+        for key in {**before, **after}:
+            values = after.get(key, 0)
+            label = f"the parameter {key!r}" if kind == "p" else f"the bias of {key!r}"
+            if f"{kind}.{key}" in inputs:
+                room = inputs[f"{kind}.{key}"].range
+                if Range.of(values) not in room:
+                    yield f"{label} of {name!r} must lie in {room}, not in {Range.of(values)}"
+            elif not np.array_equal(before.get(key, 0), values):
+                yield (
+                    f"{label} of {name!r}, which all neurons share, must stay "
+                    f"{before.get(key, 0)}, not become {Range.of(values)}"
+                )
