@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from spikeloom.hls_model import LIF, Integrator, Neuron
+from spikeloom.hls_model import LIF, CubaLIF, Integrator, MultiSpikeLIF, Neuron, NoLeak, ScaleLeak
 from spikeloom.hls_model.errors import CheckpointError, SemanticsError
-from spikeloom.hls_model.neurons import Reset
+from spikeloom.hls_model.neurons import Leak
 from spikeloom.quant.graph import DECAY, REAL
+from spikeloom.quant.nir_checks import require_known
 from spikeloom.quant.nir_file import NirNode
 from spikeloom.quant.presets import Semantics
 
@@ -18,23 +19,47 @@ __all__ = ["Discrete", "discretize"]
 
 Array = npt.NDArray[np.float64]
 
+_ULPS = 4
+"""Roundings in single precision by which a gain of 1 may differ from 1 in a file."""
+
+_CURRENT_DECAY = ScaleLeak(0, parameter="alpha")
+
 
 @dataclass(frozen=True, eq=False)
 class Discrete:
-    """A neuron and its numbers per step, float64 [size]; ``gain`` multiplies its weighted input."""
+    """A neuron and its numbers per step, float64 [size]; ``gain`` multiplies its weighted input.
+
+    ``notes`` : for people: what was understood that the file does not say
+    """
 
     neuron: Neuron
     parameters: dict[str, Array]
     gain: Array
     origins: dict[str, str]
+    notes: tuple[str, ...] = ()
 
 
-def discretize(node: NirNode, size: int, semantics: Semantics, dt: float) -> Discrete:
-    """The numbers of ``size`` LIF, IF or LI neurons under a preset.
+def discretize(
+    node: NirNode,
+    size: int,
+    semantics: Semantics,
+    dt: float,
+    where: str,
+    *,
+    recurrent: bool = False,
+) -> Discrete:
+    """The numbers of ``size`` neurons of any type under a preset.
 
-    NIR's τ·dv/dt = v_leak − v + R·I becomes v = beta·v + gain·I with beta = 1 − dt/τ and gain
-    R·dt/τ (Euler), or beta = exp(−dt/τ) and gain R. Membranes are counted from ``v_leak``, where
-    frameworks that support it start them.
+    NIR's τ·dv/dt = v_leak − v + R·I becomes v = beta·v + gain·I, with beta = 1 − dt/τ (Euler) or
+    exp(−dt/τ), and a gain that each framework has of its own (see
+    :attr:`.Semantics.gain`); its current τ_syn·dI/dt = −I + w_in·S becomes i = alpha·i + gain·S
+    in the same way. Membranes are counted from ``v_leak``, where frameworks that support it start
+    them. The gain of a current into its membrane is folded into the weights before it.
+
+    Parameters
+    ----------
+    where : names the file in the numbers' origins
+    recurrent : the neurons' spikes come back to them
 
     Raises
     ------
@@ -43,29 +68,212 @@ def discretize(node: NirNode, size: int, semantics: Semantics, dt: float) -> Dis
     SemanticsError
         If the preset's framework has no such neuron.
     """
-    p = {key: _each(node, key, size) for key in node.arrays}
-    beta, gain, origin = (
-        _if(node, p, semantics, dt) if "tau" not in p else _leaky(node, p, semantics, dt)
+    discretizer = _Discretizer(node, size, semantics, dt, recurrent)
+    neuron, gain = discretizer.run()
+    in_file = {key: f"{where}: {text}" for key, text in discretizer.origins.items()}
+    return Discrete(
+        neuron,
+        discretizer.parameters,
+        gain,
+        in_file | discretizer.stated,
+        tuple(discretizer.notes),
     )
-    rest = _rest(node, p, semantics)
-    reset = semantics.reset or "subtract"
-    origins = {"beta": origin, "bias": f"constants before {node.name}, times the gain"}
-    if "v_threshold" not in p:
-        return Discrete(Integrator(REAL, DECAY), {"beta": beta}, gain, origins)
-    _require_known(node, p, semantics, reset)
-    origins |= {
-        "threshold": f"v_threshold of {node.name}",
-        "reset": f"preset {semantics.name}: .nir files do not hold it",
-    }
-    parameters = {"threshold": p["v_threshold"] - rest, "beta": beta}
-    if reset == "value":
-        parameters["reset_value"] = p.get("v_reset", np.zeros(size)) - rest
-        origins["reset_value"] = f"v_reset of {node.name}"
-    delayed = bool(semantics.delayed) and reset != "none"
-    # Subtracting without delay, snnTorch still lowers by θ what was left above it.
-    lowered = semantics.name == "snntorch" and reset == "subtract" and not delayed
-    neuron = LIF(REAL, DECAY, reset, semantics.strict, delayed, lowered=lowered)
-    return Discrete(neuron, parameters, gain, origins)
+
+
+class _Discretizer:
+    def __init__(
+        self, node: NirNode, size: int, semantics: Semantics, dt: float, recurrent: bool
+    ) -> None:
+        self.node = node
+        self.size = size
+        self.semantics = semantics
+        self.dt = dt
+        self.recurrent = recurrent
+        self.numbers = {key: _each(node, key, size) for key in node.arrays}
+        self.parameters: dict[str, Array] = {}
+        self.origins: dict[str, str] = {}
+        self.stated: dict[str, str] = {}
+        self.notes: list[str] = []
+
+    def run(self) -> tuple[Neuron, Array]:
+        """The neuron, and the gain of its input; the numbers become attributes."""
+        require_known(self.node, self.numbers, self.semantics)
+        self.origins["bias"] = f"constants before {self.node.name}, times the gain"
+        if self.node.type == "Threshold":
+            return self._threshold(), np.ones(self.size)
+        leak, gain = self._membrane()
+        neuron = self._driven(leak)
+        if not self.node.type.startswith("Cuba"):
+            return neuron, gain
+        synapse, through = self._synapse()
+        return CubaLIF(REAL, synapse, neuron), gain * through
+
+    def _threshold(self) -> LIF:
+        """1 where the input lies above the threshold: a membrane that keeps nothing."""
+        self.parameters = {
+            "threshold": self.numbers["threshold"],
+            "beta": np.zeros(self.size),
+        }
+        name = self.node.name
+        self.origins["threshold"] = f"threshold of {name}"
+        self.origins["beta"] = f"{name} is a Threshold: it keeps nothing"
+        self.stated["reset"] = "NIR: a Threshold has none, and compares with >"
+        return LIF(REAL, DECAY, "none", strict=True)
+
+    def _membrane(self) -> tuple[Leak, Array]:
+        """The leak, and the gain of what the membrane integrates."""
+        if "tau" not in self.numbers and "tau_mem" not in self.numbers:
+            return self._perfect_membrane()
+        key = "tau" if "tau" in self.numbers else "tau_mem"
+        ratio, endless = self._ratio(key, "r", scales=self.semantics.gain != "unit")
+        beta = self._decay(ratio)
+        self._require_rockpool_gain(ratio, beta)
+        r = np.where(endless, 1.0, self.numbers["r"])
+        of_readout = "v_threshold" not in self.numbers
+        match self.semantics.gain:
+            case "euler":
+                gain = r * np.where(endless, 1.0, ratio)
+            case "rockpool":
+                gain = beta if of_readout else np.ones(self.size)
+            case "normalized" if self.semantics.normalizes_readout or not of_readout:
+                gain = r * np.where(endless, 1.0, 1 - beta)
+            case _:
+                gain = r
+        return self._leak(beta, key, DECAY, "beta"), self._tidy_gain(gain)
+
+    def _perfect_membrane(self) -> tuple[Leak, Array]:
+        gain = self.numbers["r"]
+        unit = "1"
+        if self.semantics.if_gain == "per dt":
+            gain, unit = gain * self.dt, "1/dt"
+        if not np.allclose(gain, 1, rtol=1e-6):
+            raise SemanticsError(
+                f"r of the {self.node.type} node {self.node.name!r} must be {unit} under preset "
+                f"{self.semantics.name!r}, not {self.numbers['r'][0]:g}; multiply the weights "
+                "before it instead"
+            )
+        self.origins["beta"] = f"{self.node.name} is an {self.node.type}: no decay"
+        return NoLeak(), np.ones(self.size)
+
+    def _synapse(self) -> tuple[Leak, Array]:
+        """The current's leak, and the gain of what reaches it."""
+        scales = self.semantics.current == "filtered"
+        ratio, endless = self._ratio("tau_syn", "w_in", scales=scales)
+        alpha = self._decay(ratio)
+        gain = np.where(endless, 1.0, self.numbers.get("w_in", np.ones(self.size)))
+        match self.semantics.current:
+            case "filtered":
+                gain = gain * np.where(endless, 1.0, ratio)
+            case "decayed":
+                gain = gain * alpha
+            case None:
+                raise SemanticsError(
+                    f"preset {self.semantics.name!r} needs current, for {self.node.name!r}: state "
+                    "current='jump' for its LIFCell, which adds its input to the current, or "
+                    "'filtered' for what its from_nir builds"
+                )
+        return self._leak(alpha, "tau_syn", _CURRENT_DECAY, "alpha"), self._tidy_gain(gain)
+
+    def _leak(self, decay: Array, key: str, leak: ScaleLeak, parameter: str) -> Leak:
+        name = self.node.name
+        if (decay == 1).all():
+            self.origins[parameter] = f"{key} of {name} is infinite: no decay"
+            self.notes.append(f"{key} of {name!r} is infinite, so that it integrates without leak")
+            return NoLeak()
+        formula = "exp(−dt/{})" if self.semantics.decay == "exponential" else "1 − dt/{}"
+        self.origins[parameter] = f"{parameter} = {formula.format(key)} of {name}"
+        self.parameters[parameter] = decay
+        return leak
+
+    def _ratio(self, key: str, gain: str, *, scales: bool) -> tuple[Array, npt.NDArray[np.bool_]]:
+        """dt/τ, and where τ is infinite: there a ``gain`` that it ``scales`` must be τ/dt."""
+        tau, node = self.numbers[key], self.node
+        bad = tau[~(tau > 0)]
+        if bad.size:
+            raise SemanticsError(
+                f"{key} of node {node.name!r} must be positive and finite, not {bad[0]:g}; a "
+                "neuron that never decays is an IF node"
+            )
+        endless = np.isinf(tau)
+        factor = self.numbers.get(gain, np.ones(self.size))
+        if scales and (endless & ~np.isinf(factor)).any():
+            raise SemanticsError(
+                f"{key} of node {node.name!r} must be positive and finite, not inf: its input "
+                "would have no effect; a neuron that never decays is an IF node"
+            )
+        if (~endless & ~np.isfinite(factor)).any():
+            raise CheckpointError(
+                f"{gain} of node {node.name!r} must be finite, not "
+                f"{factor[~endless & ~np.isfinite(factor)][0]}; go back to an earlier checkpoint"
+            )
+        ratio = self.dt / tau
+        if self.semantics.decay == "euler" and (ratio > 1 + 1e-6).any():
+            raise SemanticsError(
+                f"dt must be at most the {key} of node {node.name!r}, {tau.min():g} s, not "
+                f"{self.dt:g} s: 1 − dt/{key} must lie in [0, 1]; is dt in seconds?"
+            )
+        return np.minimum(ratio, 1) if self.semantics.decay == "euler" else ratio, endless
+
+    def _decay(self, ratio: Array) -> Array:
+        exact = np.exp(-ratio) if self.semantics.decay == "exponential" else 1 - ratio
+        return self._tidy(exact)
+
+    def _tidy(self, values: Array) -> Array:
+        """In single precision, where the file is: the framework computed no more digits."""
+        return values.astype(np.float32).astype(np.float64) if self.node.is_single else values
+
+    def _tidy_gain(self, gain: Array) -> Array:
+        """The same, and 1 where only the roundings of τ/dt differ from it."""
+        tolerance = _ULPS * np.finfo(np.float32).eps if self.node.is_single else 0
+        return np.where(np.abs(gain - 1) <= tolerance, 1.0, self._tidy(gain))
+
+    def _driven(self, leak: Leak) -> LIF | Integrator | MultiSpikeLIF:
+        """The neuron without its current, and its parameters."""
+        if "v_threshold" not in self.numbers:
+            return Integrator(REAL, leak)
+        s, name = self.semantics, self.node.name
+        rest = self._rest()
+        self.parameters["threshold"] = threshold = self.numbers["v_threshold"] - rest
+        self.origins["threshold"] = f"v_threshold of {name}"
+        self.stated["reset"] = f"preset {s.name}: .nir files do not hold it"
+        if s.most is not None:
+            if s.lowest is not None:
+                lowest = -threshold if s.lowest == "threshold" else np.full(self.size, s.lowest)
+                self.parameters["lowest"] = lowest
+                self.stated["lowest"] = f"preset {s.name}: min_v={s.lowest}"
+            return MultiSpikeLIF(REAL, s.most, leak, clamped=s.lowest is not None)
+        reset = s.reset or "subtract"
+        delayed = bool(s.delayed) and reset != "none"
+        if reset == "value":
+            value = self.numbers.get("v_reset", np.zeros(self.size)) - rest
+            self.parameters["reset_value"] = value
+            self.origins["reset_value"] = f"v_reset of {name}"
+        has_current = self.node.type.startswith("Cuba")
+        drops = reset == "value" and delayed and (has_current or self.recurrent)
+        if drops and not has_current:
+            self.notes.append(
+                f"{name!r} is recurrent: its reset drops a step's input, as that of RLeaky"
+            )
+        lowered = s.name == "snntorch" and reset == "subtract" and not delayed
+        return LIF(REAL, leak, reset, s.strict, delayed, drops, lowered=lowered)
+
+    def _rest(self) -> Array:
+        """What to subtract from membranes so that they start at 0 and decay to 0."""
+        s = self.semantics
+        if s.name == "spikingjelly" and s.reset == "value" and self.node.type == "IF":
+            return self.numbers.get("v_reset", np.zeros(self.size))
+        return self.numbers.get("v_leak", np.zeros(self.size))
+
+    def _require_rockpool_gain(self, ratio: Array, beta: Array) -> None:
+        if self.semantics.gain != "rockpool":
+            return
+        gain = self.numbers["r"] * ratio / beta
+        if not np.allclose(gain, 1, rtol=1e-4):
+            raise SemanticsError(
+                f"r of node {self.node.name!r} must be tau·exp(−dt/tau)/dt under preset "
+                f"'rockpool', {1 / (ratio[0] / beta[0]):g}, not {self.numbers['r'][0]:g}; is dt "
+                "that of the training?"
+            )
 
 
 def _each(node: NirNode, key: str, size: int) -> Array:
@@ -75,91 +283,12 @@ def _each(node: NirNode, key: str, size: int) -> Array:
             f"{key} of node {node.name!r} must be one number or {size} numbers, not "
             f"{node[key].shape}; export the graph again"
         )
-    if not np.isfinite(array).all() and key != "tau":
+    # Infinite time constants come with infinite gains: both mean that nothing decays.
+    may_be_infinite = key in ("tau", "tau_syn", "tau_mem", "r", "w_in")
+    bad = np.isnan(array) if may_be_infinite else ~np.isfinite(array)
+    if bad.any():
         raise CheckpointError(
-            f"{key} of node {node.name!r} must be finite, not {array[~np.isfinite(array)][0]}; go "
-            "back to an earlier checkpoint"
+            f"{key} of node {node.name!r} must be finite, not {array[bad][0]}; go back to an "
+            "earlier checkpoint"
         )
     return np.broadcast_to(array, size).astype(np.float64)
-
-
-def _if(
-    node: NirNode, p: dict[str, Array], semantics: Semantics, dt: float
-) -> tuple[Array, Array, str]:
-    gain = p["r"] * dt if semantics.if_gain == "per dt" else p["r"]
-    if not np.allclose(gain, 1, rtol=1e-6):
-        unit = "1/dt" if semantics.if_gain == "per dt" else "1"
-        raise SemanticsError(
-            f"r of the IF node {node.name!r} must be {unit} under preset {semantics.name!r}, not "
-            f"{p['r'][0]:g}; multiply the weights before it instead"
-        )
-    return np.ones_like(gain), np.ones_like(gain), f"{node.name} is an IF: no decay"
-
-
-def _leaky(
-    node: NirNode, p: dict[str, Array], semantics: Semantics, dt: float
-) -> tuple[Array, Array, str]:
-    tau = p["tau"]
-    bad = tau[~((tau > 0) & np.isfinite(tau))]
-    if bad.size:
-        raise SemanticsError(
-            f"tau of node {node.name!r} must be positive and finite, not {bad[0]:g}; a neuron that "
-            "never decays is an IF node"
-        )
-    ratio = dt / tau
-    if semantics.decay == "exponential":
-        return np.exp(-ratio), p["r"], f"beta = exp(−dt/tau) of {node.name}"
-    if (ratio > 1).any():
-        raise SemanticsError(
-            f"dt must be at most the tau of node {node.name!r}, {tau.min():g} s, not {dt:g} s: "
-            "beta = 1 − dt/tau must lie in [0, 1]; is dt in seconds?"
-        )
-    return 1 - ratio, p["r"] * ratio, f"beta = 1 − dt/tau of {node.name}"
-
-
-def _rest(node: NirNode, p: dict[str, Array], semantics: Semantics) -> Array:
-    """What to subtract from membranes so that they start at 0 and decay to 0."""
-    rest = p.get("v_leak", np.zeros(1))
-    if not rest.any():
-        return rest
-    if not semantics.starts_at_leak:
-        raise SemanticsError(
-            f"v_leak of node {node.name!r} must be 0 under preset {semantics.name!r}, not "
-            f"{rest[rest != 0][0]:g}; fold it into the bias before it"
-        )
-    if node.type == "LI" and np.ptp(rest) > 0:
-        raise SemanticsError(
-            f"v_leak of the LI node {node.name!r} must be the same for all neurons, whose "
-            "membranes are compared; fold it into the bias before it"
-        )
-    return rest
-
-
-def _require_known(node: NirNode, p: dict[str, Array], semantics: Semantics, reset: Reset) -> None:
-    """Refuse what the preset's framework cannot have trained."""
-    value = p.get("v_reset", np.zeros(1))
-    if semantics.name == "snntorch" and value.any():
-        raise SemanticsError(
-            f"v_reset of node {node.name!r} must be 0 under preset 'snntorch', which resets to "
-            f"zero, not {value[value != 0][0]:g}; choose a preset that resets to a value"
-        )
-    if semantics.name == "spikingjelly" and reset == "value":
-        start = p.get("v_leak", np.zeros(1))
-        if (value != start).any():
-            raise SemanticsError(
-                f"v_reset of node {node.name!r} must equal its v_leak under preset "
-                f"'spikingjelly', where both are V_reset, not {value[0]:g} and {start[0]:g}; "
-                "choose another preset"
-            )
-    if semantics.name == "spikingjelly" and reset == "subtract":
-        start = p.get("v_leak", np.zeros(1))
-        if start.any():
-            raise SemanticsError(
-                f"v_leak of node {node.name!r} must be 0 under preset 'spikingjelly' with soft "
-                f"reset, not {start[start != 0][0]:g}; choose reset='value'"
-            )
-    if semantics.name == "sinabs" and node.type == "IF":
-        raise SemanticsError(
-            f"the IF node {node.name!r} must be an LIF under preset 'sinabs', whose IAF clamps the "
-            "membrane at −threshold, which no neuron of the library does yet"
-        )

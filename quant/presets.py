@@ -9,10 +9,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, Literal
 
 from spikeloom.hls_model.errors import SemanticsError
 from spikeloom.hls_model.neurons import Reset
+from spikeloom.quant.graph import MOST
 
 __all__ = ["PRESETS", "Semantics", "resolve"]
 
@@ -27,9 +29,16 @@ class Semantics:
     strict : spike if v > threshold, otherwise if v ≥ threshold
     delayed : the reset happens in the next step; ``None`` where the module says it itself
     decay : beta = 1 − dt/τ (``euler``) or exp(−dt/τ) (``exponential``)
-    normalized : the input is multiplied by R·dt/τ, otherwise by R
+    gain : what NIR's r multiplies the input of a leaky membrane by, besides itself: dt/τ
+        (``euler``), nothing (``unit``), 1 − beta (``normalized``), or dt/(τ·beta) (``rockpool``)
     starts_at_leak : the membrane starts at ``v_leak``; otherwise ``v_leak`` must be 0
     if_gain : the r that this framework writes for an IF neuron of gain 1: 1, or 1/dt
+    most : spikes that a neuron can emit in a step, each of which subtracts the threshold; ``None``
+        for one, which resets as ``reset`` says
+    lowest : where the membrane is clamped after the reset: a number, or −``threshold``
+    current : how input reaches a synaptic current: through NIR's equation (``filtered``), added to
+        it (``jump``), or added before it decays (``decayed``); ``None`` if that must be stated
+    normalizes_readout : a neuron that never fires has the same ``gain``; otherwise ``unit``
     assumptions : for people: what was taken because no checkpoint states it
     """
 
@@ -38,9 +47,13 @@ class Semantics:
     strict: bool
     delayed: bool | None
     decay: Literal["euler", "exponential"] = "euler"
-    normalized: bool = True
+    gain: Literal["euler", "unit", "normalized", "rockpool"] = "euler"
     starts_at_leak: bool = False
     if_gain: Literal["one", "per dt"] = "one"
+    most: int | None = None
+    lowest: float | Literal["threshold"] | None = None
+    current: Literal["filtered", "jump", "decayed"] | None = "filtered"
+    normalizes_readout: bool = True
     assumptions: tuple[str, ...] = ()
 
 
@@ -91,13 +104,29 @@ class _Options:
 
     def take(self, name: str, default: Any, *allowed: Any) -> Any:
         value = self.given.pop(name, default)
-        if value is not None and (
-            value not in allowed or isinstance(value, int) is not (isinstance(allowed[0], int))
-        ):
+        if value is not None and not any(value == a and type(value) is type(a) for a in allowed):
             raise SemanticsError(
                 f"{name} of preset {self.preset!r} must be one of {list(allowed)}, not {value!r}"
             )
         return value
+
+    def number(self, name: str, *words: str) -> float | str | None:
+        """A finite number, or one of ``words``; ``None`` if it is not stated."""
+        value = self.given.pop(name, None)
+        if value is None:
+            return None
+        if value in words:
+            return str(value)
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            number = float("nan")
+        if isinstance(value, bool) or not isfinite(number):
+            raise SemanticsError(
+                f"{name} of preset {self.preset!r} must be a number or one of {list(words)}, not "
+                f"{value!r}"
+            )
+        return number
 
     def done(self) -> None:
         if self.given:
@@ -126,6 +155,7 @@ def _snntorch(options: _Options) -> Semantics:
 
 
 def _norse(options: _Options) -> Semantics:
+    current = options.take("current", None, "jump", "filtered")
     options.done()
     return Semantics(
         "norse",
@@ -133,6 +163,7 @@ def _norse(options: _Options) -> Semantics:
         strict=True,
         delayed=False,
         starts_at_leak=True,
+        current=current,
         assumptions=("LIFBox: reset to v_reset in the same step",),
     )
 
@@ -153,29 +184,98 @@ def _spikingjelly(options: _Options) -> Semantics:
 
 
 def _sinabs(options: _Options) -> Semantics:
-    spikes = options.take("spikes", "multi", "multi", "single")
+    most = _spikes(options)
+    reset = options.take("reset", "subtract", "subtract", "zero")
+    lowest = options.number("min_v", "none", "threshold")
+    normalized = options.take("norm_input", None, True, False, "all")
     options.done()
-    if spikes == "multi":
+    if lowest is None:
         raise SemanticsError(
-            "sinabs neurons emit several spikes in a step by default (MultiSpike), which no neuron "
-            "of the library does yet; train with spike_fn=SingleSpike and state spikes='single'"
+            "preset 'sinabs' needs min_v, which .nir files do not hold: state min_v='none' (the "
+            "default of min_v_mem), a number, or 'threshold' for −spike_threshold"
         )
+    if isinstance(lowest, float) and lowest > 0:
+        raise SemanticsError(
+            f"min_v of preset 'sinabs' must not be positive, not {lowest:g}: membranes start at 0"
+        )
+    if normalized is None:
+        raise SemanticsError(
+            "preset 'sinabs' needs norm_input, which .nir files do not hold: state norm_input=True "
+            "(the default of LIF), False (as after from_nir), or 'all' if ExpLeak has it too"
+        )
+    if reset == "zero" and (most != 1 or lowest != "none"):
+        raise SemanticsError(
+            "reset='zero' of preset 'sinabs' must go with spikes='single' and min_v='none': no "
+            "neuron of the library resets to zero otherwise; use MembraneSubtract"
+        )
+    clamp = "no lower clamp" if lowest == "none" else f"clamped at min_v = {lowest}"
     return Semantics(
         "sinabs",
+        "value" if reset == "zero" else "subtract",
+        strict=False,
+        delayed=False,
+        decay="exponential",
+        gain="normalized" if normalized else "unit",
+        most=None if most == 1 and lowest == "none" else most,
+        lowest=None if lowest == "none" else lowest,  # type: ignore[arg-type]
+        current="decayed",
+        normalizes_readout=normalized == "all",
+        assumptions=(
+            f"spikes in a step: {'any number' if most == MOST else f'at most {most}'}",
+            f"reset: {reset}; {clamp}; norm_input={normalized}",
+            "tau is counted in steps",
+        ),
+    )
+
+
+def _spikes(options: _Options) -> int:
+    value = options.number("spikes", "multi", "single")
+    if value in (None, "multi"):
+        return MOST
+    most = 1 if value == "single" else value
+    if not isinstance(most, int | float) or most != int(most) or not 1 <= most < MOST:
+        raise SemanticsError(
+            f"spikes of preset 'sinabs' must be 'multi', 'single' or the limit of MaxSpike, 1 to "
+            f"{MOST - 1}, not {value!r}"
+        )
+    return int(most)
+
+
+def _rockpool(options: _Options) -> Semantics:
+    bias = options.take("bias", None, "zero")
+    options.done()
+    if bias is None:
+        raise SemanticsError(
+            "preset 'rockpool' needs bias='zero': Rockpool's to_nir leaves out the biases and "
+            "recurrent weights of LIFTorch; state that there are none, or add them to the graph "
+            "as an Affine before the neuron and a Linear back to it"
+        )
+    return Semantics(
+        "rockpool",
         "subtract",
         strict=False,
         delayed=False,
         decay="exponential",
-        normalized=False,
-        assumptions=("SingleSpike, MembraneSubtract, norm_input=False, no lower clamp",),
+        gain="rockpool",
+        most=MOST,
+        current="decayed",
+        assumptions=(
+            "several spikes in a step; reset by the threshold for each; max_spikes_per_dt not met",
+            "no biases and recurrent weights inside LIFTorch",
+        ),
     )
 
 
 def _lava(options: _Options) -> Semantics:
-    raise SemanticsError(
-        "lava-dl's CUBA neurons keep a synaptic current of their own, which no neuron of the "
-        "library has yet; export plain LIF neurons, or build the network from integers with "
-        "hls_model.LIF and ScaleLeak(12, 'trunc')"
+    shifted = options.take("delay_shift", True, True, False)
+    options.done()
+    when = "events arrive in the next step" if shifted else "no delay between blocks"
+    return Semantics(
+        "lava",
+        "value",
+        strict=True,
+        delayed=False,
+        assumptions=(f"{when} (delay_shift={shifted})",),
     )
 
 
@@ -184,6 +284,7 @@ _RESOLVERS = {
     "norse": _norse,
     "spikingjelly": _spikingjelly,
     "sinabs": _sinabs,
+    "rockpool": _rockpool,
     "lava": _lava,
 }
 

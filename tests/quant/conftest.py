@@ -26,6 +26,21 @@ def data() -> Path:
 Nodes = dict[str, dict[str, Any]]
 
 
+def write_graph(group: Any, nodes: Nodes, edges: list[tuple[str, str]] | None) -> None:
+    """Write a NIR graph; nodes of the type NIRGraph hold nodes and edges of their own."""
+    edges = list(pairwise(nodes)) if edges is None else edges
+    group["type"] = "NIRGraph"
+    group["edges"] = np.array(edges, dtype="S32").reshape(-1, 2)
+    group.create_group("nodes")
+    for name, arrays in nodes.items():
+        node = group.create_group(f"nodes/{name}")
+        if arrays["type"] == "NIRGraph":
+            write_graph(node, arrays["nodes"], arrays.get("edges"))
+        else:
+            for key, value in arrays.items():
+                node[key] = value
+
+
 @pytest.fixture
 def write_nir(tmp_path: Path) -> Callable[..., Path]:
     """Writes nodes {name: {"type": …, parameter: value}} as a ``.nir`` file; edges form a chain
@@ -33,17 +48,9 @@ def write_nir(tmp_path: Path) -> Callable[..., Path]:
 
     def write(nodes: Nodes, edges: list[tuple[str, str]] | None = None) -> Path:
         path = tmp_path / "model.nir"
-        names = list(nodes)
-        edges = list(pairwise(names)) if edges is None else edges
         with h5py.File(path, "w") as file:
             file["version"] = "1.0.8"
-            root = file.create_group("node")
-            root["type"] = "NIRGraph"
-            root["edges"] = np.array(edges, dtype="S32").reshape(-1, 2)
-            for name, arrays in nodes.items():
-                group = root.create_group(f"nodes/{name}")
-                for key, value in arrays.items():
-                    group[key] = value
+            write_graph(file.create_group("node"), nodes, edges)
         return path
 
     return write

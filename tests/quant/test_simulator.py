@@ -119,7 +119,7 @@ def test_spikingjelly(write_nir, decay_input):
 def test_sinabs(write_nir):
     tau = 1 / np.log(2)
     path = write_nir(nir_of("LIF", tau=tau, r=1.0, v_leak=0.0, v_threshold=1.0))
-    graph = load(path, preset="sinabs", dt=1.0, spikes="single")
+    graph = load(path, preset="sinabs:spikes=single,min_v=none,norm_input=false", dt=1.0)
     check(graph, lambda xs: sinabs(xs, tau, 1.0))
 
 
