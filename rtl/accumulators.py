@@ -76,7 +76,7 @@ class AccumulatorMemory(wiring.Component):
                 write.eq(slot),
                 enable.eq(self.accumulate | self.clear),
             ]
-        if platform is not None and not plan.family.has_lut_ram:
+        if getattr(platform, "family", "").lower().startswith("ice40"):
             self._instantiate(m, read, write, enable, Value.cast(word))
         else:
             self._infer(m, read, write, enable, Value.cast(word))

@@ -19,8 +19,8 @@ class WritableMemory(wiring.Component):
     Latency: 2 cycles, as a :class:`.memory.RowMemory`. Throughput: 1 row per cycle. While a word
     is written, and two cycles beyond, ``data`` means nothing.
 
-    SPRAM is instantiated for a platform, and is then empty at first. Without one it is a memory
-    that holds ``rows``, so that a network is simulated without waiting for its weights.
+    SPRAM is instantiated for an iCE40, and is then empty at first. Without a platform it is a
+    memory that holds ``rows``, so that a network is simulated without waiting for its weights.
 
     Parameters
     ----------
@@ -48,7 +48,8 @@ class WritableMemory(wiring.Component):
         m = Module()
         width = len(self.data)
         shown = Signal(width)
-        is_spram = self._plan.weights == "spram" and platform is not None
+        is_ice40 = getattr(platform, "family", "").lower().startswith("ice40")
+        is_spram = is_ice40 and self._plan.weights == "spram"
         for index in range(ceil(width / WORD_BITS)):
             enable = self.load.valid & (self.load.column == self._first + index)
             bits = shown.word_select(index, WORD_BITS)
