@@ -11,7 +11,11 @@ from typing import Any
 from spikeloom.boards.devices import DEVICES, Device
 from spikeloom.hls_model.errors import BoardError
 
-__all__ = ["BOARDS", "Board", "Programmer", "find_board"]
+__all__ = ["BAUD", "BOARDS", "Board", "Programmer", "find_board"]
+
+BAUD = 1_000_000
+"""Bits per second of a link of which nothing else is said: all bridges can, and all clocks from
+25 MHz on divide to it within 2 %."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,9 @@ class Programmer:
     persistent: tuple[str, ...]
     advice: str
 
+
+_FT2232H = (0x0403, 0x6010)
+_FT231X = (0x0403, 0x6015)
 
 _ICEPROG = "Debian package fpga-icestorm, or github.com/YosysHQ/icestorm"
 _OPENFPGALOADER = "Debian package openfpgaloader, or github.com/trabucayre/openFPGALoader"
@@ -61,6 +68,10 @@ class Board:
         The board's usual programmer.
     proven : str
         How far the flow has been carried on this board.
+    baud, max_baud : int
+        Bits per second of the link, by default and at most: what the bridge to USB can.
+    usb_ids : tuple of (vendor, product)
+        Of that bridge.
     """
 
     name: str
@@ -71,6 +82,9 @@ class Board:
     platform_class: str
     programmer: Programmer
     proven: str
+    baud: int = BAUD
+    max_baud: int = BAUD
+    usb_ids: tuple[tuple[int, int], ...] = ()
 
     def platform(self) -> Any:
         """A fresh ``amaranth.build.Platform``: one can be prepared only once."""
@@ -93,6 +107,9 @@ def _ulx3s(size: str) -> Board:
             advice=_OPENFPGALOADER,
         ),
         proven="bitstream built; not yet run on a board",
+        # FT231X (FT_000565).
+        max_baud=3_000_000,
+        usb_ids=(_FT231X,),
     )
 
 
@@ -107,6 +124,9 @@ BOARDS = MappingProxyType({board.name: board for board in (
         # The FPGA's own configuration port is reached only after a change of jumpers.
         programmer=Programmer(tool="iceprog", volatile=None, persistent=(), advice=_ICEPROG),
         proven="bitstream built; not yet run on a board",
+        # FT2232H, second channel; up to 12 Mbaud (FT_000061).
+        max_baud=3_000_000,
+        usb_ids=(_FT2232H,),
     ),
     Board(
         name="hx8k-evn",
@@ -118,6 +138,9 @@ BOARDS = MappingProxyType({board.name: board for board in (
         # The board's jumpers must be set for the mode: SRAM (`-S`) or flash (EB85).
         programmer=Programmer(tool="iceprog", volatile=("-S",), persistent=(), advice=_ICEPROG),
         proven="bitstream built; not yet run on a board",
+        # FT2232H, second channel; up to 12 Mbaud (FT_000061).
+        max_baud=3_000_000,
+        usb_ids=(_FT2232H,),
     ),
     _ulx3s("25"),
     _ulx3s("85"),
@@ -135,6 +158,10 @@ BOARDS = MappingProxyType({board.name: board for board in (
             advice=_OPENFPGALOADER,
         ),
         proven="bitstream built; not yet run on a board",
+        # A BL702 that calls itself an FT2232H; runs at 3 Mbaud
+        # (github.com/sipeed/TangNano-9K-example, issue 7).
+        max_baud=3_000_000,
+        usb_ids=(_FT2232H,),
     ),
 )})
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from amaranth.hdl import *
 from amaranth.lib import io, wiring
+from amaranth.lib.wiring import In, Out
 
 from spikeloom.boards.catalog import Board, find_board
 from spikeloom.boards.clock import plan_clock
@@ -16,10 +17,10 @@ from spikeloom.rtl.design import Design
 from spikeloom.rtl.families import FAMILIES
 from spikeloom.rtl.fit import Budget, Knob, fit
 from spikeloom.rtl.link import Link
-from spikeloom.rtl.protocol import BAUD, Identity
-from spikeloom.rtl.uart import divisor_of
+from spikeloom.rtl.protocol import Identity
+from spikeloom.rtl.uart import MIN_DIVISOR, divisor_of
 
-__all__ = ["BoardTop", "generate"]
+__all__ = ["BoardTop", "LinkedDesign", "VirtualTop", "generate", "identity_of"]
 
 _LINK_LUTS = 900
 """What link, clock and reset take of a device's look-up tables, at most."""
@@ -28,6 +29,7 @@ _LINK_BLOCKS = 4
 
 _USABLE_LUTS = 0.75
 """Part of the look-up tables that estimates may fill: fuller devices route badly."""
+
 
 def generate(
     network: Network,
@@ -72,46 +74,135 @@ def generate(
     return Design(network, family, target, plans)
 
 
+class LinkedDesign(wiring.Component):
+    """A design with its host link, in the ``sync`` domain: all of a bitstream but clock and pins.
+
+    Elaborating it raises a :class:`FitError` if the network has several inputs.
+
+    Parameters
+    ----------
+    design : Design
+    identity : Identity
+    divisor : int
+        Cycles per bit of the link's UART.
+
+    Members
+    -------
+    rx : In(1)
+    tx : Out(1)
+    """
+
+    def __init__(self, design: Design, identity: Identity, divisor: int):
+        self._design   = design
+        self._identity = identity
+        self._divisor  = divisor
+        super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1)})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        name = _input_of(self._design.network)
+        m.submodules.network = cores = self._design.cores()
+        source = getattr(cores, f"i_{name}")
+        m.submodules.link = link = Link(
+            source.payload.shape(), cores.output_layout, self._identity, self._divisor,
+            image=cores.image)
+        if cores.image.plans:
+            m.d.comb += cores.load.eq(link.load)
+        wiring.connect(m, link.o, source)
+        wiring.connect(m, cores.o, link.i)
+        m.d.comb += [link.rx.eq(self.rx), self.tx.eq(link.tx)]
+        return m
+
+
+def _input_of(network: Network) -> str:
+    if len(network.inputs) != 1:
+        raise FitError(f"the link feeds one input, and this network has {len(network.inputs)}")
+    return network.inputs[0].name
+
+
+def identity_of(design: Design, board: Board) -> Identity:
+    """What ``design`` on ``board`` says of itself.
+
+    Raises
+    ------
+    BoardError
+        If the board cannot make so slow a clock.
+    """
+    clock = plan_clock(board, design.target_mhz)
+    return Identity(
+        network_hash=int(design.network.hash[:16], 16),
+        board=board.name,
+        clock_hz=round(clock.mhz * 1_000_000),
+        contract=design.network.contract,
+    )
+
+
 class BoardTop(wiring.Component):
     """A design with its host link at a board's UART pins: what becomes the bitstream.
 
-    Elaborating it raises a :class:`FitError` if the network has several inputs.
+    Elaborating it raises a :class:`BoardError` if the board's clock cannot make ``baud``, and a
+    :class:`FitError` if the network has several inputs.
+
+    Parameters
+    ----------
+    design : Design
+    board : Board
+    baud : int, optional
+        Bits per second of the link; by default the board's.
     """
 
-    def __init__(self, design: Design, board: Board):
+    def __init__(self, design: Design, board: Board, baud: int | None = None):
         self._design = design
-        self._board = board
+        self._board  = board
+        self._baud   = baud or board.baud
         super().__init__({})
 
-    @property
-    def identity(self) -> Identity:
-        network = self._design.network
-        clock = plan_clock(self._board, self._design.target_mhz)
-        return Identity(
-            network_hash=int(network.hash[:16], 16),
-            board=self._board.name,
-            clock_hz=round(clock.mhz * 1_000_000),
-            contract=network.contract,
-        )
-
     def elaborate(self, platform: Any) -> Module:
-        inputs = self._design.network.inputs
-        if len(inputs) != 1:
-            raise FitError(f"the link feeds one input, and this network has {len(inputs)}")
+        # Before anything is created that would then be left unused.
+        _input_of(self._design.network)
+        identity = identity_of(self._design, self._board)
+        divisor  = divisor_of(identity.clock_hz, self._baud)
         m = Module()
-        identity = self.identity
-        m.submodules.network = cores = self._design.cores()
-        source = getattr(cores, f"i_{inputs[0].name}")
-        m.submodules.link = link = Link(
-            source.payload.shape(),
-            cores.output_layout,
-            identity,
-            divisor_of(identity.clock_hz, BAUD),
-        )
-        wiring.connect(m, link.o, source)
-        wiring.connect(m, cores.o, link.i)
+        m.submodules.linked = linked = LinkedDesign(self._design, identity, divisor)
         uart = platform.request("uart", dir="-")
         m.submodules.rx = rx = io.Buffer("i", uart.rx)
         m.submodules.tx = tx = io.Buffer("o", uart.tx)
-        m.d.comb += [link.rx.eq(rx.i), tx.o.eq(link.tx)]
+        m.d.comb += [linked.rx.eq(rx.i), tx.o.eq(linked.tx)]
+        return m
+
+
+class VirtualTop(wiring.Component):
+    """A design with its host link for a simulator: the clock is a pin, and there is no reset.
+
+    Parameters
+    ----------
+    design : Design
+    board : Board
+    divisor : int
+        Clock cycles per bit of the link; by default the fewest that it takes, which simulates
+        fastest.
+
+    Members
+    -------
+    clk, rx : In(1)
+    tx : Out(1)
+    """
+
+    def __init__(self, design: Design, board: Board, divisor: int = MIN_DIVISOR):
+        self._design  = design
+        self._board   = board
+        self._divisor = divisor
+        super().__init__({"clk": In(1), "rx": In(1, init=1), "tx": Out(1, init=1)})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        # Registers and memories start from their initial values, as after configuration.
+        m.domains.sync = ClockDomain(reset_less=True)
+        m.submodules.linked = linked = LinkedDesign(
+            self._design, identity_of(self._design, self._board), self._divisor)
+        m.d.comb += [
+            ClockSignal().eq(self.clk),
+            linked.rx.eq(self.rx),
+            self.tx.eq(linked.tx),
+        ]
         return m

@@ -6,13 +6,13 @@ import contextlib
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
+from spikeloom.boards.catalog import BAUD
 from spikeloom.boards.loading import Load
 from spikeloom.boards.ports import Port, find_port, open_port
 from spikeloom.boards.transfer import Events, LinkFault, Numbers, Step, Transfer
 from spikeloom.hls_model.errors import BoardError
 from spikeloom.rtl.protocol import (
     ANSWER,
-    BAUD,
     Command,
     Counters,
     Description,

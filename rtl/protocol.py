@@ -21,7 +21,6 @@ from spikeloom.rtl.tokens import TokenFormat
 
 __all__ = [
     "ANSWER",
-    "BAUD",
     "CRC",
     "MAX_BODY",
     "MAX_PAYLOAD",
@@ -44,10 +43,6 @@ __all__ = [
 
 PRODUCT = b"SPKL"
 VERSION = 1
-
-BAUD = 1_000_000
-"""Bits per second of the UART on every board: all their bridges can, and all their clocks divide to
-it within 2 %."""
 
 CRC = CRC16_IBM_3740
 """Over the whole payload; sent high byte first, so that a good frame leaves the residue 0."""

@@ -7,7 +7,11 @@ from amaranth.lib.wiring import Component, In, Out
 
 from spikeloom.hls_model.errors import BoardError
 
-__all__ = ["Receiver", "Transmitter", "divisor_of"]
+__all__ = ["MIN_DIVISOR", "Receiver", "Transmitter", "divisor_of"]
+
+
+MIN_DIVISOR = 4
+"""Clock cycles per bit, at least."""
 
 
 def divisor_of(clock_hz: int, baud: int) -> int:
@@ -16,9 +20,9 @@ def divisor_of(clock_hz: int, baud: int) -> int:
     Raises
     ------
     BoardError
-        If the nearest divisor is below 4 or misses ``baud`` by more than 2 %.
+        If the nearest divisor is below :data:`MIN_DIVISOR` or misses ``baud`` by more than 2 %.
     """
-    divisor = max(round(clock_hz / baud), 4)
+    divisor = max(round(clock_hz / baud), MIN_DIVISOR)
     if abs(clock_hz / divisor - baud) > baud / 50:
         raise BoardError(
             f"a clock of {clock_hz / 1e6:g} MHz cannot make {baud} baud within 2 %; "
@@ -28,8 +32,10 @@ def divisor_of(clock_hz: int, baud: int) -> int:
 
 
 def _checked(divisor: int) -> int:
-    if not isinstance(divisor, int) or divisor < 4:
-        raise ValueError(f"divisor must be an integer of at least 4 cycles, not {divisor!r}")
+    if not isinstance(divisor, int) or divisor < MIN_DIVISOR:
+        raise ValueError(
+            f"divisor must be an integer of at least {MIN_DIVISOR} cycles, not {divisor!r}"
+        )
     return divisor
 
 

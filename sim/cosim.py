@@ -9,18 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from spikeloom.hls_model.errors import MismatchError, SampleError, ToolError
 from spikeloom.hls_model.reference import simulate_batches
 from spikeloom.hls_model.samples import InputEvents, to_events
 from spikeloom.rtl.design import Design
 from spikeloom.rtl.network import NetworkCores
+from spikeloom.rtl.roofline import Roofline, roofline
 from spikeloom.rtl.verilog import to_verilog
 from spikeloom.sim.bench import Bench
 from spikeloom.sim.mismatch import first_difference
 from spikeloom.sim.run import Outcome, run
-from spikeloom.sim.simulator import TOP, build
+from spikeloom.sim.simulator import build
 from spikeloom.sim.tapes import write_expected, write_input, write_output
+from spikeloom.sim.verilator import TOP
 
 __all__ = ["CosimReport", "cosimulate"]
 
@@ -42,6 +45,7 @@ class CosimReport:
     cycles_per_sample : min, mean and max, from a sample's first event to its last output, each
         sample alone; empty if samples were streamed
     simulated_cycles, seconds : of the simulation alone, from its first clock edge on
+    roofline : the cycles beside the fewest possible, of samples that ran alone
     """
 
     samples: int
@@ -51,13 +55,17 @@ class CosimReport:
     cycles_per_sample: dict[str, float]
     simulated_cycles: int
     seconds: float
+    roofline: Roofline | None
 
     @property
     def simulated_cycles_per_second(self) -> float:
         return self.simulated_cycles / self.seconds
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self) | {"simulated_cycles_per_second": self.simulated_cycles_per_second}
+        return asdict(self) | {
+            "simulated_cycles_per_second": self.simulated_cycles_per_second,
+            "roofline": self.roofline and self.roofline.as_dict(),
+        }
 
 
 def cosimulate(
@@ -104,7 +112,7 @@ def cosimulate(
     with tempfile.TemporaryDirectory(prefix="spikeloom-") as name:
         folder = Path(name)
         try:
-            _write_tapes(folder, design, cores, events)
+            sent = _write_tapes(folder, design, cores, events)
         except OSError as error:
             raise ToolError(
                 f"stimulus and expectation cannot be written to {folder} ({error.strerror}); set "
@@ -125,7 +133,7 @@ def cosimulate(
         )
         _refuse_differences(design, bench, outcome, next(iter(events.values())))
         cycles = np.loadtxt(folder / _RECORDER, dtype=np.int64, ndmin=1)
-    return _report(design, total, events, outcome, cycles if isolate else cycles[:0])
+    return _report(design, total, sent, outcome, cycles if isolate else cycles[:0])
 
 
 def _limited(events: Mapping[str, InputEvents], limit: int | None) -> dict[str, InputEvents]:
@@ -136,15 +144,23 @@ def _limited(events: Mapping[str, InputEvents], limit: int | None) -> dict[str, 
 
 def _write_tapes(
     folder: Path, design: Design, cores: NetworkCores, events: Mapping[str, InputEvents]
-) -> None:
+) -> dict[str, npt.NDArray[np.float64]]:
+    """Write stimulus and expectation; the mean events of each source in each step."""
     network = design.network
+    samples = next(iter(events.values())).samples
+    sent: dict[str, Any] = {p.name: 0.0 for p in network.populations}
     for name, values in events.items():
         layout = getattr(cores, f"i_{name}").payload.shape()
         write_input(folder / f"play_{name}", layout, values)
+        per_step = (values.values != 0).sum(axis=(0, 2)) / samples
+        sent[name] = np.broadcast_to(per_step, values.steps)
     for result in simulate_batches(network, events):
+        for name, spikes in result.spikes.items():
+            sent[name] = sent[name] + (spikes != 0).sum(axis=(0, 2)) / samples
         for name, plan in design.plans.items():
             write_expected(folder / f"expect_{name}", plan, result)
         write_output(folder / "expect_output", network, cores.output_layout, result)
+    return sent
 
 
 def _refuse_differences(
@@ -170,14 +186,15 @@ def _refuse_differences(
 def _report(
     design: Design,
     samples: int,
-    events: Mapping[str, InputEvents],
+    sent: Mapping[str, npt.NDArray[np.float64]],
     outcome: Outcome,
     cycles: np.ndarray[Any, np.dtype[np.int64]],
 ) -> CosimReport:
-    neuron_steps = samples * next(iter(events.values())).steps
+    neuron_steps = samples * len(next(iter(sent.values())))
     populations = design.network.populations
-    statistics = {}
+    statistics, bound = {}, None
     if len(cycles):
+        bound = roofline(design.plans, sent, float(cycles.mean()))
         statistics = {
             "min": int(cycles.min()),
             "mean": float(cycles.mean()),
@@ -191,4 +208,5 @@ def _report(
         cycles_per_sample=statistics,
         simulated_cycles=outcome.cycles,
         seconds=outcome.seconds,
+        roofline=bound,
     )

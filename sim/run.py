@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from spikeloom.hls_model.errors import ToolError
-from spikeloom.sim.simulator import TOP, Simulator
+from spikeloom.sim.simulator import Simulator
+from spikeloom.sim.verilator import TOP
 
 __all__ = ["OPTIONS", "OUTCOME", "PROGRESS", "Outcome", "run"]
 

@@ -1,19 +1,16 @@
 """What becomes the bitstream, as a host sees it: the complete top behind its UART pins."""
 
-import threading
 from types import SimpleNamespace
 
 import networks
 import numpy as np
 import pytest
-from amaranth.hdl import Elaboratable, Fragment
+from amaranth.hdl import Fragment
 from amaranth.lib import io
-from amaranth.sim import Simulator
-from simulated_port import SimulatedPort
 
 from spikeloom.boards.catalog import BOARDS
-from spikeloom.boards.design import BoardTop, generate
-from spikeloom.boards.driver import Connection
+from spikeloom.boards.design import BoardTop, VirtualTop, generate, identity_of
+from spikeloom.boards.driver import connect
 from spikeloom.hls_model import (
     LIF,
     Input,
@@ -27,9 +24,10 @@ from spikeloom.hls_model import (
     simulate,
 )
 from spikeloom.hls_model.errors import BoardError, FitError
+from spikeloom.rtl.verilog import to_verilog
+from spikeloom.sim.virtual import VirtualBoard, compile_virtual
 
 BOARD = BOARDS["hx8k-evn"]
-CYCLES_PER_BIT = 12
 
 
 def classifier(output):
@@ -53,88 +51,30 @@ def classifier(output):
 class Pins:
     """A platform that has nothing but a UART."""
 
-    def __init__(self):
-        self.rx, self.tx = io.SimulationPort("i", 1), io.SimulationPort("o", 1)
-
     def request(self, name, dir):
         assert (name, dir) == ("uart", "-")
-        return SimpleNamespace(rx=self.rx, tx=self.tx)
-
-
-def over_the_pins(top, session):
-    """Run ``session(port)`` beside the simulated top; what it returns."""
-    pins, port, result = Pins(), SimulatedPort(), {}
-
-    def host():
-        try:
-            result["value"] = session(port)
-        except Exception as error:
-            result["error"] = error
-
-    thread = threading.Thread(target=host)
-
-    async def to_board(ctx):
-        ctx.set(pins.rx.i, 1)
-        thread.start()
-        while thread.is_alive():
-            if port.to_board.empty():
-                await ctx.tick().repeat(CYCLES_PER_BIT)
-                continue
-            bits = f"{port.to_board.get():08b}"[::-1]
-            for bit in f"0{bits}1":
-                ctx.set(pins.rx.i, int(bit))
-                await ctx.tick().repeat(CYCLES_PER_BIT)
-
-    async def from_board(ctx):
-        while thread.is_alive():
-            if ctx.get(pins.tx.o):
-                await ctx.tick()
-                continue
-            await ctx.tick().repeat(CYCLES_PER_BIT // 2)
-            byte = 0
-            for place in range(8):
-                await ctx.tick().repeat(CYCLES_PER_BIT)
-                byte |= ctx.get(pins.tx.o) << place
-            await ctx.tick().repeat(CYCLES_PER_BIT)
-            port.from_board.put(byte)
-
-    simulator = Simulator(WithPins(top, pins))
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(to_board)
-    simulator.add_testbench(from_board)
-    simulator.run()
-    thread.join()
-    if "error" in result:
-        raise result["error"]
-    return result["value"]
-
-
-class WithPins(Elaboratable):
-    """``top``, elaborated for ``pins``: the simulator has no platform."""
-
-    def __init__(self, top, pins):
-        self._top, self._pins = top, pins
-
-    def elaborate(self, platform):
-        return Fragment.get(self._top, self._pins)
+        return SimpleNamespace(rx=io.SimulationPort("i", 1), tx=io.SimulationPort("o", 1))
 
 
 @pytest.mark.parametrize("output", ["events", "v"])
 def test_the_top_classifies_like_the_reference(output):
     network = classifier(output)
-    samples = networks.random_samples(np.random.default_rng(9), network, 5, 4)
-    pixels = samples["pixels"] if isinstance(samples, dict) else samples
-    top = BoardTop(generate(network, BOARD, target_mhz=12), BOARD)
+    samples = networks.random_samples(np.random.default_rng(9), network, 40, 4)
+    design = generate(network, BOARD, target_mhz=12)
+    simulator = compile_virtual(
+        {"top.v": to_verilog(VirtualTop(design, BOARD), "top")}, "top")
+    with (
+        VirtualBoard(simulator, clock_hz=12_000_000, baud=3_000_000) as virtual,
+        connect(virtual.port, baud=virtual.baud, timeout=10) as board,
+    ):
+        assert board.identity() == identity_of(design, BOARD)
+        assert board.identity().network_hash == int(network.hash[:16], 16)
+        assert (board.identity().board, board.identity().clock_hz) == (BOARD.name, 12_000_000)
+        steps = [[np.flatnonzero(step) for step in sample] for sample in samples["pixels"]]
+        outputs = list(board.run(steps))
 
-    def session(port):
-        with Connection(port, timeout=10) as board:
-            assert board.identity().network_hash == int(network.hash[:16], 16)
-            assert (board.identity().board, board.identity().clock_hz) == (BOARD.name, 12_000_000)
-            steps = [[np.flatnonzero(step) for step in sample] for sample in pixels]
-            return list(board.run(steps))
-
-    readout = np.zeros((len(pixels), 3), dtype=int)
-    for index, sample in enumerate(over_the_pins(top, session)):
+    readout = np.zeros((len(steps), 3), dtype=int)
+    for index, sample in enumerate(outputs):
         for step in sample:
             np.add.at(readout[index], step.addresses, step.values)
     result = simulate(network, samples)

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from spikeloom.hls_model.errors import ToolError
-from spikeloom.sim import simulator
-from spikeloom.sim.simulator import TOP, build, cache_folder
+from spikeloom.sim import verilator
+from spikeloom.sim.simulator import build
+from spikeloom.sim.verilator import TOP, cache_folder
 
 VERILOG = """\
 module bench(input clk, input rst, output reg [3:0] count);
@@ -37,13 +38,13 @@ def fresh_cache(tmp_path, monkeypatch):
 def commands(monkeypatch):
     """Names of the tools that builds run."""
     names = []
-    run = simulator._run
+    run = verilator._run
 
     def recording(command, work):
         names.append(Path(command[0]).name)
         run(command, work)
 
-    monkeypatch.setattr(simulator, "_run", recording)
+    monkeypatch.setattr(verilator, "_run", recording)
     return names
 
 
@@ -84,14 +85,14 @@ def test_missing_tools_are_named(missing, tmp_path, monkeypatch):
         (tmp_path / tool).symlink_to(shutil.which(tool))
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("SPIKELOOM_CACHE", str(tmp_path / "cache"))
-    simulator._toolchain_key.cache_clear()
+    verilator._toolchain_key.cache_clear()
     try:
         with pytest.raises(ToolError) as caught:
             build(VERILOG)
     finally:
-        simulator._toolchain_key.cache_clear()
+        verilator._toolchain_key.cache_clear()
     assert str(caught.value) == (
-        f"cosimulation needs {missing.replace('.', '')}, which is not on the PATH; install it, "
+        f"simulation needs {missing.replace('.', '')}, which is not on the PATH; install it, "
         "for instance with `apt install g++ make perl`"
     )
 
@@ -120,7 +121,7 @@ def test_full_disk(fresh_cache, monkeypatch):
     def refuse(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(simulator.Path, "write_text", refuse)
+    monkeypatch.setattr(verilator.Path, "write_text", refuse)
     with pytest.raises(ToolError, match=r"\(No space left on device\); set SPIKELOOM_CACHE"):
         build(VERILOG)
     assert list((fresh_cache / "simulators").iterdir()) == []

@@ -24,7 +24,7 @@ def _digest(package: str) -> str:
     """Of the sources, so that it follows edits of an editable installation."""
     digest = hashlib.sha256()
     for path in sorted((_ROOT / package).rglob("*")):
-        if path.suffix in (".py", ".sv", ".json"):
+        if path.suffix in (".py", ".sv", ".cpp", ".json"):
             digest.update(path.relative_to(_ROOT).as_posix().encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
