@@ -51,8 +51,13 @@ if TYPE_CHECKING:
         simulate,
         wrap,
     )
+    from spikeloom.quant.fine_tuning import trainable
     from spikeloom.quant.load import load
     from spikeloom.quant.quantize import quantize
+    from spikeloom.quant.torch_network import torch_simulate
+    from spikeloom.quant.torch_operators import Surrogate
+    from spikeloom.quant.trainable_parts import TrainablePopulation, TrainableProjection
+    from spikeloom.quant.training import TrainableNetwork
     from spikeloom.sim.cosim import cosimulate
 
     __version__: str
@@ -100,6 +105,11 @@ _HOMES = {
         "wrap",
     ),
     "quant": ("load", "quantize"),
+    "quant.fine_tuning": ("trainable",),
+    "quant.torch_network": ("torch_simulate",),
+    "quant.torch_operators": ("Surrogate",),
+    "quant.trainable_parts": ("TrainablePopulation", "TrainableProjection"),
+    "quant.training": ("TrainableNetwork",),
     "sim.cosim": ("cosimulate",),
 }
 _PACKAGES = ("boards", "flow", "hls_model", "quant", "rtl", "sim")
@@ -132,6 +142,10 @@ __all__ = [
     "ShiftLeak",
     "SigmoidTable",
     "State",
+    "Surrogate",
+    "TrainableNetwork",
+    "TrainablePopulation",
+    "TrainableProjection",
     "__version__",
     "build",
     "cosimulate",
@@ -150,6 +164,8 @@ __all__ = [
     "shift_right",
     "simulate",
     "synthesise",
+    "torch_simulate",
+    "trainable",
     "wrap",
 ]
 

@@ -1,0 +1,130 @@
+"""Steps run over time as one function: values and gradients of the operators one by one."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import library
+import numpy as np
+import pytest
+import torch
+
+from spikeloom.hls_model import Range
+from spikeloom.hls_model.neuron import as_argument, trace
+from spikeloom.hls_model.values import Value
+from spikeloom.quant.torch_backend import TorchBackend
+from spikeloom.quant.torch_operators import Gradients, Surrogate
+from spikeloom.quant.torch_step import Program
+
+F64 = torch.float64
+STEPS, SAMPLES = 6, 3
+SUMS, BIAS = Range(-400, 600), Range(-9, 9)
+
+
+def tensors_of(neuron, parameters, seed=3):
+    """Sums, parameters, biases and initial states, all of which want gradients."""
+    rng = np.random.default_rng(seed)
+
+    def leaf(array):
+        return torch.tensor(np.asarray(array), dtype=F64, requires_grad=True)
+
+    shape = (STEPS, SAMPLES, library.SIZE)
+    sums = {p: leaf(rng.integers(-40, 90, shape)) for p in neuron.ports}
+    shared = {f"p.{n}": leaf(v) for n, v in parameters.items()}
+    shared |= {f"bias.{p}": leaf(rng.integers(-9, 9, library.SIZE)) for p in neuron.ports}
+    state = {
+        w: leaf(rng.integers(max(r.lo, -30), min(r.hi, 30) + 1, shape[1:]))
+        for w, r in neuron.states().items()
+    }
+    return sums, shared, state
+
+
+def widened(parameters):
+    """Ranges that fold no parameter."""
+    return {n: Range.of(v) | Range(int(np.min(v)) - 1, int(np.max(v))) for n, v in
+            parameters.items()}  # fmt: skip
+
+
+def one_by_one(neuron, ranges, sums, shared, state, how):
+    """The oracle: the step itself in PyTorch's own graph."""
+    backend = TorchBackend(F64, how)
+    p = SimpleNamespace(**{n: backend.value(shared[f"p.{n}"], r) for n, r in ranges.items()})
+    state = {w: backend.value(state[w], r) for w, r in neuron.states().items()}
+    events, words = [], {w: [] for w in state}
+    for t in range(STEPS):
+        x = {
+            port: backend.value(s[t], SUMS) + backend.value(shared[f"bias.{port}"], BIAS)
+            for port, s in sums.items()
+        }
+        following, event = neuron.step(SimpleNamespace(**state), as_argument(x), p)
+        # What traces as an unchanged word is that word, in its declared range.
+        state = {w: backend.value(getattr(following, w).payload.tensor, r)
+                 for w, r in neuron.states().items()}  # fmt: skip
+        events.append(event.payload.tensor if isinstance(event, Value) else None)
+        for w in words:
+            words[w].append(state[w].payload.tensor)
+    return events, {w: torch.stack(s) for w, s in words.items()}
+
+
+@pytest.mark.parametrize("pass_saturated", [False, True])
+@pytest.mark.parametrize("name", library.NEURONS)
+def test_values_and_gradients(name, pass_saturated):
+    neuron, parameters = library.NEURONS[name]
+    ranges = widened(parameters)
+    sums, shared, state = tensors_of(neuron, parameters)
+    how = Gradients(Surrogate("atan", 0.5), torch.tensor(40.0, dtype=F64), pass_saturated)
+    events, words = one_by_one(neuron, ranges, sums, shared, state, how)
+    ports = dict.fromkeys(neuron.ports)
+    program = Program(
+        trace(neuron, dict.fromkeys(ports, SUMS), ranges, dict.fromkeys(ports, BIAS)), name
+    )
+    program.dtype = F64
+    done = program.run(
+        sums, shared, state, how, steps=STEPS, shape=(SAMPLES, library.SIZE), record=words
+    )
+    weight = {w: torch.randn(s.shape, dtype=F64) for w, s in words.items()}
+    expected = sum((weight[w] * s).sum() for w, s in words.items())
+    found = sum((weight[w] * s).sum() for w, s in done.states.items())
+    last = next(iter(words))
+    expected, found = expected + 3 * words[last][-1].sum(), found + 3 * done.last[last].sum()
+    for word, stack in words.items():
+        assert torch.equal(done.states[word], stack)
+        assert torch.equal(done.last[word], stack[-1])
+    if events[0] is not None:
+        assert torch.equal(done.events, torch.stack(events))
+        of_events = torch.randn(done.events.shape, dtype=F64)
+        expected = expected + 9 * (of_events * torch.stack(events)).sum()
+        found = found + 9 * (of_events * done.events).sum()
+    leaves = [*sums.values(), *shared.values(), *state.values()]
+    oracle = torch.autograd.grad(expected, leaves, allow_unused=True)
+    grads = torch.autograd.grad(found, leaves, allow_unused=True)
+    for leaf, a, b in zip((*sums, *shared, *state), oracle, grads, strict=True):
+        a, b = (torch.zeros(1, dtype=F64) if g is None else g for g in (a, b))
+        assert torch.allclose(a, b, rtol=1e-9, atol=1e-9), leaf
+
+
+def test_what_needs_no_state_stays_outside_the_loop():
+    """A gate's table before it; a spike that only leaves, after it."""
+
+    def program(name):
+        neuron, parameters = library.NEURONS[name]
+        ports = dict.fromkeys(neuron.ports, SUMS)
+        return Program(trace(neuron, ports, widened(parameters)), name)
+
+    gated = program("gated")
+    table = {i.result for i in gated.before if len(i.attrs.get("table", ()))}
+    assert len(table) == 1
+    assert "table" not in {k for i in gated.loop for k in i.attrs}
+    assert len(program("lif no reset").after) >= 1
+
+
+def test_nothing_is_kept_without_gradients():
+    neuron, parameters = library.NEURONS["lif"]
+    sums, shared, state = tensors_of(neuron, parameters)
+    program = Program(trace(neuron, {"x": SUMS}, widened(parameters), {"x": BIAS}), "lif")
+    with torch.no_grad():
+        done = program.run(
+            sums, shared, state, Gradients(), steps=STEPS, shape=(SAMPLES, library.SIZE)
+        )
+    assert not done.events.requires_grad
+    assert done.states == {}

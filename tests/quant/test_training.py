@@ -1,0 +1,284 @@
+"""Networks trained from scratch: exact, normalized, recurrent, saved, and refused if wrong."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from torch_level import difference, optimize, same_as_reference
+
+from spikeloom.hls_model import (
+    LIF,
+    CubaLIF,
+    FineInput,
+    GatedUnit,
+    Grading,
+    Input,
+    Integrator,
+    Neuron,
+    Output,
+    Range,
+    ScaleLeak,
+    ShiftLeak,
+    SigmoidTable,
+    State,
+    saturate,
+    select,
+)
+from spikeloom.hls_model.errors import NetworkError, SampleError
+from spikeloom.quant.trainable_parts import TrainablePopulation, TrainableProjection
+from spikeloom.quant.training import TrainableNetwork
+
+V = Range.signed(12)
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    torch.manual_seed(7)
+
+
+def spikes(samples=5, steps=7, size=12, density=0.3):
+    return (torch.rand(samples, steps, size) < density).float()
+
+
+def classifier(*more, hidden=None, norm=False, bits=(4, 4)):
+    hidden = hidden or TrainablePopulation(
+        "h", 9, LIF(V, ShiftLeak((3,)), strict=True, delayed=True), {"threshold": 1.0}
+    )
+    return TrainableNetwork(
+        [Input("x", (12,))],
+        [hidden, TrainablePopulation("o", 3, Integrator(V, ScaleLeak(8)), {"beta": 0.95})],
+        [
+            TrainableProjection("x", "h", bits[0], norm=norm),
+            TrainableProjection("h", "o", bits[1]),
+            *more,
+        ],
+        Output("o", "v"),
+    )
+
+
+def gated(layers=2, norm=True):
+    """Section 9's recurrent network: gated layers, normalized inputs, a leaky readout."""
+    unit = GatedUnit(
+        i=Range.unsigned(12), u=Range.signed(14), gate=SigmoidTable(unit_shift=10),
+        grading=Grading(limit=31 << 6, shift=6, dead=3),
+    )  # fmt: skip
+    names = ["x", *(f"g{n}" for n in range(layers))]
+    populations = [TrainablePopulation(name, 10, unit) for name in names[1:]]
+    projections = []
+    for source, target in itertools.pairwise(names):
+        for port in unit.ports:
+            projections += [
+                TrainableProjection(source, target, 6, port, norm=norm),
+                TrainableProjection(target, target, 6, port, delay=1),
+            ]
+    populations.append(TrainablePopulation("o", 3, Integrator(Range.signed(16)), {}))
+    projections.append(TrainableProjection(names[-1], "o", 6))
+    return TrainableNetwork([Input("x", (12,))], populations, projections, Output("o", "v"))
+
+
+NETWORKS = {
+    "chain": lambda: classifier(),
+    "normalized": lambda: classifier(norm=True),
+    "mixed widths": lambda: classifier(bits=(2, 8)),
+    "loop, skip and delay": lambda: classifier(
+        TrainableProjection("h", "h", 3, delay=1),
+        TrainableProjection("x", "o", 5, norm=True),
+        TrainableProjection("x", "h", 4, delay=3),
+    ),
+    "fine": lambda: classifier(
+        hidden=TrainablePopulation(
+            "h", 9, FineInput(LIF(V, ScaleLeak(10)), 3), {"threshold": 1.0, "beta": 0.9}
+        )
+    ),
+    "current": lambda: classifier(
+        hidden=TrainablePopulation(
+            "h", 9, CubaLIF(V, ScaleLeak(6, parameter="alpha"), LIF(V, ScaleLeak(8))),
+            {"threshold": 1.0, "beta": np.linspace(0.6, 0.95, 9), "alpha": 0.5},
+        ),
+        norm=True,
+    ),
+    "gated": gated,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_evaluation_is_the_exported_network(name):
+    module, x = NETWORKS[name](), spikes()
+    assert same_as_reference(module, x.numpy())
+    first = optimize(module, x, 1)
+    assert optimize(module, x, 12) < first
+    assert same_as_reference(module, x.numpy())
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_everything_learns(name):
+    """After a few batches every parameter has a gradient."""
+    module, x = NETWORKS[name](), spikes(density=0.5)
+    module.train()
+    for _ in range(2):
+        module.run(x).readout.square().sum().backward()
+    silent = {
+        n
+        for n, p in module.named_parameters()
+        if p.requires_grad and (p.grad is None or not p.grad.abs().sum())
+    }
+    assert silent == set()
+
+
+def test_training_runs_what_evaluation_runs():
+    """Without normalization there is no difference at all."""
+    module, x = classifier(), spikes()
+    assert torch.equal(module.train()(x), module.eval()(x))
+
+
+def test_normalized_training_runs_integers():
+    module, x = classifier(norm=True), spikes()
+    run = module.train().run(x)
+    for states in run.states.values():
+        assert all(torch.equal(s, s.round()) for s in states.values())
+    assert torch.equal(run.readout, run.readout.round())
+
+
+def test_a_scale_behind_normalization_follows_the_first_batch():
+    module, x = classifier(norm=True), spikes()
+    module.train()(x)
+    weights = module.export().projections[0].weights
+    assert 3 <= np.abs(weights).max() <= 7
+    assert (np.abs(weights).max(1) >= 3).all()
+    start = module.populations["h"].scales["x"].start.clone()
+    module(spikes(density=0.9))
+    assert torch.equal(start, module.populations["h"].scales["x"].start)
+
+
+@pytest.mark.parametrize("name", ["normalized", "gated"])
+def test_state_dicts(name, tmp_path):
+    module, x = NETWORKS[name](), spikes()
+    optimize(module, x, 3)
+    torch.save(module.state_dict(), tmp_path / "module.pt")
+    other = NETWORKS[name]()
+    other.load_state_dict(torch.load(tmp_path / "module.pt", weights_only=True))
+    assert difference(module.export(), other.export()) == set()
+    assert torch.equal(module.eval()(x), other.eval()(x))
+
+
+@dataclass(frozen=True)
+class Bursting(Neuron):
+    """A neuron of a user's own."""
+
+    v: Range
+    parameters = ("threshold", "burst")
+
+    def states(self):
+        return {"v": self.v, "left": Range(0, 7)}
+
+    def step(self, state, x, p):
+        v = state.v - (state.v >> 4) + x
+        started = v >= p.threshold
+        left = select(started, p.burst, saturate(state.left - 1, Range(0, 7)))
+        return State(v=saturate(select(started, 0, v), self.v), left=left), left > 0
+
+
+def own(**options):
+    hidden = TrainablePopulation(
+        "h", 9, Bursting(V), {"threshold": 1.0}, {"burst": 3}, **{"scale": 1 / 16} | options
+    )
+    return classifier(hidden=hidden)
+
+
+def test_a_neuron_of_ones_own_trains():
+    with pytest.raises(NetworkError, match="must lie in"):
+        own(ranges={"burst": Range(0, 7)}, scale=1 / 40000)
+    module, x = own(), spikes()
+    first = optimize(module, x, 1)
+    assert optimize(module, x, 12) < first
+    assert same_as_reference(module, x.numpy())
+    assert module.export().population("h").parameters["burst"] == 3
+
+
+def test_its_scale_must_be_stated():
+    with pytest.raises(
+        NetworkError, match="'h' must state its scale, since Bursting is no neuron that works at"
+    ):
+        own(scale=None)
+
+
+def test_inputs_of_other_units_and_held():
+    module = TrainableNetwork(
+        [Input("x", (2, 2), Range(0, 15), 0.25)],
+        [TrainablePopulation("h", 3, LIF(V, ShiftLeak((2,))), {"threshold": 1.0})],
+        [TrainableProjection("x", "h", 5)],
+        Output("h"),
+    )
+    x = torch.rand(4, 2, 2) * 3.5
+    assert same_as_reference(module, x.numpy(), steps=6)
+    assert module(x, steps=6).shape == (4, 3)
+    assert torch.equal(module(x, steps=6), module(x[:, None].expand(-1, 6, -1, -1)))
+    x.requires_grad_()
+    module(x, steps=6).sum().backward()
+    assert x.grad.abs().sum() > 0
+
+
+def test_readouts_are_in_the_users_units():
+    module, x = classifier(), spikes()
+    assert torch.equal(module(x), module.run(x).readout * module.readout_scale)
+    assert module.readout_scale.shape == (1,)
+    assert module.readout_scale.item() == pytest.approx(module.populations["o"].membrane().item())
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (torch.zeros(3, 12), r"samples of shape \(3, 12\) hold no step axis; .*\(steps=T\)"),
+        (torch.zeros(3, 5, 11), r"must have the shape \[samples, steps, 12\], .*not \(3, 5, 11\)"),
+        (torch.full((3, 5, 12), 2.0), r"event values of 'x' must lie in \[0, 1\], not \[2, 2\]"),
+        (torch.full((3, 5, 12), torch.nan), r"event values of 'x' must lie in \[0, 1\]"),
+        ({"y": torch.zeros(3, 5, 12)}, r"must be given for exactly the inputs \['x'\]"),
+    ],
+)
+def test_wrong_samples(x, message):
+    with pytest.raises(SampleError, match=message):
+        classifier()(x)
+
+
+def lif(**options):
+    return TrainablePopulation("h", 9, LIF(V, ScaleLeak(8)), **options)
+
+
+WRONG = {
+    r"'h' \(LIF\) takes each of the parameters \['beta', 'threshold'\] once": lambda: lif(
+        parameters={"threshold": 1.0}
+    ),
+    r"learned parameters of 'h' must be among .*, not \['tau'\]": lambda: lif(
+        parameters={"threshold": 1.0, "beta": 0.9}, learned=("tau",)
+    ),
+    r"bits of x→h must lie in \[2, 16\], not 1": lambda: TrainableProjection("x", "h", 1),
+    "y→h must start at an input or population": lambda: classifier(
+        TrainableProjection("y", "h", 4)
+    ),
+    "h→x must end at a population": lambda: classifier(TrainableProjection("h", "x", 4)),
+    "x→h:gate must end at a port of 'h', one of": lambda: classifier(
+        TrainableProjection("x", "h", 4, "gate")
+    ),
+    r"weights of x→o must have the shape \[target, source\] = \(3, 12\), not": lambda: classifier(
+        TrainableProjection("x", "o", start=np.zeros((12, 3)))
+    ),
+    "h→h@1 must not be normalized, since it lies in a recurrent loop": lambda: classifier(
+        TrainableProjection("h", "h", 4, delay=1, norm=True)
+    ),
+    "projections without delay must not form a cycle": lambda: classifier(
+        TrainableProjection("o", "h", 4)
+    ),
+    r"threshold of 'h' must lie in \[1, 7\], what its states can reach, and is": lambda: classifier(
+        hidden=TrainablePopulation("h", 9, LIF(Range.signed(4)), {"threshold": 90.0})
+    ),
+}
+
+
+@pytest.mark.parametrize("message", WRONG)
+def test_wrong_declarations(message):
+    with pytest.raises(NetworkError, match=message):
+        WRONG[message]()
