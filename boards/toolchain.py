@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from spikeloom.boards.catalog import Board
 from spikeloom.boards.clock import ClockPlan, plan_clock
 from spikeloom.boards.devices import Device
 from spikeloom.boards.families import FLOWS, Flow, usage
+from spikeloom.boards.netlist import trim_carry_chains
 from spikeloom.boards.result import BuildResult, read_timing
 from spikeloom.boards.tools import YOSYS, Tool, find_tool, run_tool
 from spikeloom.boards.workplace import BLOCKS, NAME, RESULT, workplace
@@ -102,6 +104,9 @@ def synthesise(
         cells = _count_cells(folder / "cells.json")
         needed = usage(cells, flow.cells)
         _check_fit(board.device, needed)
+        if flow.adders:
+            (folder / flow.adders).unlink()
+            trim_carry_chains(folder / f"{NAME}.json", NAME)
 
         with step("route"):
             log = folder / "nextpnr.log"
@@ -168,10 +173,15 @@ def _synthesise(yosys: Tool, flow: Flow, device: Device, folder: Path) -> None:
     does for some ECP5 designs), the older ABC maps instead."""
     log = folder / "yosys.log"
     command = f"{flow.synth} {' '.join(device.synth_options)} -top {NAME}"
-    scripts = [f"{command} -json {NAME}.json"]
+    first, front = "begin", ""
+    if flow.adders:
+        shutil.copyfile(Path(__file__).with_name(flow.adders), folder / flow.adders)
+        first = "map_gates"
+        front = f"{command} -run begin:{first}; techmap -map {flow.adders}; opt_clean; "
+    scripts = [f"{front}{command} -run {first}: -json {NAME}.json"]
     if flow.table_mapping:
         scripts.append(
-            f"{command} -run :map_luts; {flow.table_mapping}; "
+            f"{front}{command} -run {first}:map_luts; {flow.table_mapping}; "
             f"{command} -run map_cells: -json {NAME}.json"
         )
     for script in scripts:

@@ -43,10 +43,10 @@ def sums_layout(plan: CorePlan) -> data.ArrayLayout:
 class Bank(wiring.Component):
     """Σ w·e of ``plan.bank_lanes`` lanes in every slot.
 
-    Latency: ``plan.accumulate_latency`` cycles from an operation to its effect; the sums of a
-    sweep operation are there in that cycle, with all earlier operations in them. Throughput: one
-    operation per cycle without hazards: registers have a single-cycle loop, and of a memory
-    (see :mod:`.accumulators`) the slots are visited in turn.
+    Latency: ``plan.accumulate_latency`` cycles from an operation to its effect; the sums that a
+    sweep operation hands over are there in that cycle, with all earlier operations in them.
+    Throughput: one operation per cycle without hazards: registers have a single-cycle loop, and of
+    a memory (see :mod:`.accumulators`) the slots are visited in turn.
 
     Parameters
     ----------
@@ -56,7 +56,8 @@ class Bank(wiring.Component):
     Members
     -------
     operation : In
-    sums : Out, valid with a sweep operation, 0 otherwise
+    sums : Out, of the operation's slot, by part
+    enabled : Out, one bit per part: it is handed over
     load : In, words for the weight memory; only if the plan is loadable
     """
 
@@ -66,7 +67,8 @@ class Bank(wiring.Component):
         self._index = index
         members = {
             "operation": In(OperationLayout(plan)),
-            "sums":      Out(sums_layout(plan)),
+            "sums":      Out(data.ArrayLayout(sums_layout(plan), plan.parts)),
+            "enabled":   Out(plan.parts),
         }
         if plan.is_loadable:
             members["load"] = In(LoadLayout(plan))
@@ -82,6 +84,9 @@ class Bank(wiring.Component):
         m.d.comb += memory.address.eq(self.operation.row)
         before = _delayed(m, self.operation, plan.accumulate_latency - 1)
         operation = _delayed(m, before, 1)
+        m.d.sync += self.enabled.eq(
+            Cat(before.sweep & (before.part == part) for part in range(plan.parts))
+        )
         row = weights(memory.data)
         value = _delayed(m, self.operation, 2).value
 
@@ -101,9 +106,8 @@ class Bank(wiring.Component):
             totals = self._registers(m, operation, addends)
         for lane in range(plan.bank_lanes):
             part, unit = divmod(lane, plan.units)
-            with m.If(operation.sweep & (operation.part == part)):
-                for port in plan.ports:
-                    m.d.comb += self.sums[unit][port].eq(totals[lane][port])
+            for port in plan.ports:
+                m.d.comb += self.sums[part][unit][port].eq(totals[lane][port])
         return m
 
     def _weights(self, m: Module, width: int) -> RowMemory | WritableMemory:
@@ -122,7 +126,7 @@ class Bank(wiring.Component):
             memory.slot.eq(before.slot),
             memory.accumulate.eq(operation.accumulate),
             # All parts of a slot have left when the last one does.
-            memory.clear.eq(operation.sweep & (operation.part == plan.parts - 1)),
+            memory.clear.eq(self.enabled[-1]),
             memory.addends.eq(addends),
         ]
         return memory.totals
@@ -142,16 +146,16 @@ class Bank(wiring.Component):
         plan = self._plan
         shape = shape_of(plan.accumulator_range(port))
         label = f"{port}_{lane}"
-        cleared = operation.sweep & (operation.part == lane // plan.units)
+        cleared = self.enabled[lane // plan.units]
         slots = Array(Signal(shape, name=f"{label}_{slot}") for slot in range(plan.slots))
         total = Signal(shape, name=f"{label}_sum")
         m.d.comb += total.eq(slots[operation.slot])
         for slot, accumulator in enumerate(slots):
             selected = operation.slot == slot
-            with m.If(operation.accumulate & selected):
-                m.d.sync += accumulator.eq(total + addend)
-            with m.Elif(cleared & selected):
+            with m.If(cleared & selected):
                 m.d.sync += accumulator.eq(0)
+            with m.Elif(operation.accumulate & selected):
+                m.d.sync += accumulator.eq(total + addend)
         return total
 
 

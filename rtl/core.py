@@ -1,8 +1,5 @@
 """A core: one population in hardware."""
 
-from functools import reduce
-from operator import or_
-
 from amaranth.hdl import *
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
@@ -12,6 +9,7 @@ from spikeloom.hls_model.ranges import Range
 from spikeloom.rtl.bank import Bank, sums_layout
 from spikeloom.rtl.emitter import Emitter
 from spikeloom.rtl.events import event_signature, shape_of
+from spikeloom.rtl.handover import Handover
 from spikeloom.rtl.loading import LoadLayout
 from spikeloom.rtl.memory import RowMemory
 from spikeloom.rtl.pipeline import NeuronPipeline, member_name, output_name
@@ -47,7 +45,8 @@ class Core(wiring.Component):
 
     Throughput: ``plan.slots`` cycles per event and ``plan.issue_cycles`` per step, as long as
     sweeps are ``plan.sweep_interval`` cycles apart. Latency from an end-of-step token to the
-    step's first event: ``2 + plan.accumulate_latency + plan.schedule.latency + 5`` cycles.
+    step's first event: ``1 + plan.accumulate_latency + plan.handover_latency +
+    plan.schedule.latency + 5`` cycles.
 
     Members
     -------
@@ -82,36 +81,40 @@ class Core(wiring.Component):
         wiring.connect(m, wiring.flipped(self.i), sequencer.i)
         sums = self._banks(m, sequencer)
         entry = self._count_entries(m, sequencer)
-        chosen = Signal(sums_layout(self.plan))
-        # One bank at a time hands its sums over, and the others give 0.
-        m.d.sync += chosen.eq(reduce(or_, (Value.cast(s) for s in sums)))
-        done = self._neurons(m, entry, chosen)
+        done = self._neurons(m, entry, sums)
         self._emit(m, sequencer, done)
         return m
 
-    def _banks(self, m: Module, sequencer: Sequencer) -> list[data.View]:
-        """The banks, each ``parts`` cycles behind the one before it."""
+    def _banks(self, m: Module, sequencer: Sequencer) -> data.View:
+        """The banks, each ``parts`` cycles behind the one before it; the sums they hand over."""
         plan = self.plan
         operation = sequencer.operation
-        sums = []
+        m.submodules.handover = handover = Handover(
+            sums_layout(plan), plan.banks * plan.parts, plan.family.has_spare_registers
+        )
         for index, rows in enumerate(bank_rows(plan)):
             bank = Bank(plan, rows, index)
             m.submodules[f"bank{index}"] = bank
             if plan.is_loadable:
                 m.d.comb += bank.load.eq(self.load)
             m.d.comb += bank.operation.eq(operation)
+            for part in range(plan.parts):
+                source = index * plan.parts + part
+                m.d.comb += [
+                    handover.i[source].eq(bank.sums[part]),
+                    handover.enabled[source].eq(bank.enabled[part]),
+                ]
             operation = _registers(m, operation, plan.parts, f"operation_{index + 1}")
-            sums.append(bank.sums)
-        return sums
+        return handover.o
 
     def _count_entries(self, m: Module, sequencer: Sequencer) -> data.View:
-        """Which entry of the sweep the banks hand over: one per cycle from a sweep's start on."""
+        """Which entry of the sweep reaches the neuron units in the next cycle: one after the other
+        from a sweep's start on."""
         plan = self.plan
         layout = data.StructLayout({"valid": 1, "index": range(plan.sweep), "last": 1})
         entry = Signal(layout)
-        start = _registers(
-            m, Cat(sequencer.start, sequencer.last), plan.accumulate_latency - 1, "start"
-        )
+        delay = plan.accumulate_latency + plan.handover_latency - 2
+        start = _registers(m, Cat(sequencer.start, sequencer.last), delay, "start")
         m.d.comb += self._following.eq(entry.index + 1)
         with m.If(start[0]):
             m.d.comb += self._following.eq(0)
@@ -122,7 +125,7 @@ class Core(wiring.Component):
         m.d.sync += entry.index.eq(self._following)
         return entry
 
-    def _neurons(self, m: Module, entry: data.View, chosen: data.View) -> data.View:
+    def _neurons(self, m: Module, entry: data.View, sums: data.View) -> data.View:
         """State memory and neuron units; the entry as it leaves them."""
         plan = self.plan
         states = self._state_memory(m)
@@ -139,17 +142,17 @@ class Core(wiring.Component):
         for unit in range(plan.units):
             neuron = NeuronPipeline(self.plan.dataflow, plan.schedule)
             m.submodules[f"unit{unit}"] = neuron
-            self._connect_inputs(m, neuron, unit, chosen, read, constants)
+            self._connect_inputs(m, neuron, unit, sums, read, constants)
             self._connect_outputs(m, neuron, unit, done, write)
         return done
 
-    def _connect_inputs(self, m, neuron, unit, chosen, read, constants) -> None:
+    def _connect_inputs(self, m, neuron, unit, sums, read, constants) -> None:
         for name in self.plan.dataflow.inputs:
             kind, _, word = name.rpartition(".")
             if kind == "state":
                 value = read.data[unit][word]
             elif kind == "":
-                value = chosen[unit][name]
+                value = sums[unit][name]
             else:
                 value = constants[unit][member_name(name)]
             m.d.comb += getattr(neuron, member_name(name)).eq(value)

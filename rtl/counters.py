@@ -30,8 +30,10 @@ class Counters(Component):
 
     def elaborate(self, platform) -> Module:
         m = Module()
+        # Where tables cannot be memories, Yosys would make registers of so few bits.
+        is_ice40 = getattr(platform, "family", "").lower().startswith("ice40")
         m.submodules.cells = cells = memory.Memory(
-            shape=8, depth=16, init=[], attrs={"ram_style": "block"})
+            shape=8, depth=16, init=[], attrs={"ram_style": "block"} if is_ice40 else {})
         old   = cells.read_port(domain="comb")
         new   = cells.write_port()
         place = Signal(4)

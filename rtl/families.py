@@ -25,6 +25,7 @@ class Family:
     memory : from a small memory's clock edge to its data, beyond a register's
     multiplier : a hardware multiplier without its registers; None: built of adders
     block_shapes : (words, bits) of one block RAM
+    has_spare_registers : a register can be used without the look-up table in front of it
     has_lut_ram : small memories can be read without a clock edge, from look-up tables
     target_mhz : the clock to aim for where the user states none
     spram_words : words of 16 bits in one SPRAM; 0 if there is none
@@ -38,6 +39,7 @@ class Family:
     memory: float
     multiplier: float | None
     block_shapes: tuple[tuple[int, int], ...]
+    has_spare_registers: bool
     has_lut_ram: bool
     target_mhz: float
     spram_words: int = 0
@@ -82,13 +84,13 @@ class Family:
 FAMILIES = {
     # Lattice FPGA-TN-02006 (iCE40 HX, LP, UP: memory usage), delays from nextpnr reports.
     "ice40hx": Family("ice40hx", 1.8, 1.2, 1.5, 0.13, 1.6, None,
-                      ((256, 16), (512, 8), (1024, 4), (2048, 2)), False, 72.0),
+                      ((256, 16), (512, 8), (1024, 4), (2048, 2)), False, False, 72.0),
     "ice40up": Family("ice40up", 3.5, 2.6, 3.0, 0.28, 3.0, 9.0,
-                      ((256, 16), (512, 8), (1024, 4), (2048, 2)), False, 30.0, 16384),
+                      ((256, 16), (512, 8), (1024, 4), (2048, 2)), False, False, 30.0, 16384),
     # Lattice FPGA-TN-02204 (ECP5 memory usage), speed grade 6.
     "ecp5":    Family("ecp5", 1.4, 1.1, 1.4, 0.05, 0.0, 4.0,
-                      ((1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)), True, 100.0),
+                      ((1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)), True, True, 100.0),
     # Gowin SUG283 (GW1NR primitives).
     "gowin":   Family("gowin", 2.0, 1.8, 2.2, 0.06, 0.0, 6.0,
-                      ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2)), True, 54.0),
+                      ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2)), False, True, 54.0),
 }

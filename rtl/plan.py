@@ -11,6 +11,7 @@ from spikeloom.hls_model.network import EVENTS, Network, Projection
 from spikeloom.hls_model.neuron import trace
 from spikeloom.hls_model.ranges import BOOL, Range
 from spikeloom.rtl.families import Family
+from spikeloom.rtl.handover import handover_latency
 from spikeloom.rtl.pipeline import Schedule, schedule
 
 __all__ = ["WORD_BITS", "CorePlan"]
@@ -221,6 +222,11 @@ class CorePlan:
         return 3 if self.is_graded else 2
 
     @property
+    def handover_latency(self) -> int:
+        """Cycles from the accumulators to the neuron units."""
+        return handover_latency(self.banks * self.parts, self.family.has_spare_registers)
+
+    @property
     def sweep_interval(self) -> int:
         """Least cycles between the starts of two sweeps: the pipeline takes one entry per cycle,
         and a state must be written before it is read again."""
@@ -235,7 +241,8 @@ class CorePlan:
     def queue_depth(self) -> int:
         """Entries between neuron pipeline and emitter: one sweep leaves while the next enters, and
         what a silent entry does not need is known only once it has come through the pipeline."""
-        return 2 * self.sweep + self.accumulate_latency + self.schedule.latency + 6
+        latency = self.accumulate_latency + self.handover_latency + self.schedule.latency
+        return 2 * self.sweep + latency + 5
 
     @property
     def emits_events(self) -> bool:

@@ -164,7 +164,7 @@ def test_where_abc9_breaks_off_the_older_abc_maps(
         synthesise(blinker(), BOARDS["ulx3s-25f"], tmp_path / "out", target_mhz=25)
     first, second = (tmp_path / "out" / "scripts").read_text().splitlines()
     assert "abc" not in first
-    assert "-run :map_luts" in second
+    assert "-run map_gates:map_luts" in second
     assert "-run map_cells:" in second
 
 

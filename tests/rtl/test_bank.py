@@ -62,13 +62,15 @@ def test_sums_of_random_operations(case, seed):
     results = []
 
     async def testbench(ctx):
-        sweeps = [bool(o.get("sweep")) for o in operations]
         for cycle in range(len(operations) + plan.accumulate_latency):
             ctx.set(bank.operation, operations[cycle] if cycle < len(operations) else {})
-            _, _, sums = await ctx.tick().sample(bank.sums)
+            _, _, sums, enabled = await ctx.tick().sample(bank.sums, bank.enabled)
             issued = cycle - plan.accumulate_latency
-            if issued >= 0 and sweeps[issued]:
-                results.append([int(sums[unit].x) for unit in range(plan.units)])
+            operation = operations[issued] if issued >= 0 else {}
+            assert enabled == (1 << operation["part"] if "sweep" in operation else 0)
+            if enabled:
+                part = operation["part"]
+                results.append([int(sums[part][unit].x) for unit in range(plan.units)])
 
     simulator = Simulator(bank)
     simulator.add_clock(1e-6)
