@@ -6,7 +6,7 @@ sample. Where a core's sweeps run beside its events, as with one slot, the large
 bounds it; their sum is what a core needs that does one after the other.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -72,15 +72,8 @@ class Roofline:
         part = "weight memory" if core.memory >= core.sweep else "sweep"
         return f"{part} of {core.population}"
 
-    def as_dict(self, clock_mhz: float | None = None) -> dict[str, Any]:
-        """Plain Python values, with operations per second if the clock is known."""
-        speeds = {}
-        if clock_mhz is not None:
-            seconds = self.cycles / clock_mhz / 1e6
-            speeds = {
-                "operations_per_second": self.operations / seconds,
-                "dense_operations_per_second": self.dense_operations / seconds,
-            }
+    def as_dict(self) -> dict[str, Any]:
+        """Plain Python values."""
         return {
             "cores": [
                 asdict(c) | {"overlapped": c.overlapped, "serial": c.serial} for c in self.cores
@@ -94,17 +87,17 @@ class Roofline:
             "operations": self.operations,
             "dense_operations": self.dense_operations,
             "operations_per_cycle": self.operations / self.cycles,
-        } | speeds
+        }
 
 
 def roofline(
-    plans: Mapping[str, CorePlan], events: Mapping[str, Sequence[float]], cycles: float
+    plans: Mapping[str, CorePlan], events: Mapping[str, Any], cycles: float
 ) -> Roofline:
     """The bound of a design on measured events.
 
     Parameters
     ----------
-    events : mean events of each input and population in each step of a sample
+    events : mean events of each input and population, [steps]
     cycles : mean cycles of a sample that runs alone
     """
     steps = len(next(iter(events.values())))

@@ -123,6 +123,17 @@ class Chain:
             "mismatches": 0,
             "cycles_per_sample": {"min": 10, "mean": 20.0, "max": 30},
             "simulated_cycles_per_second": 1e6,
+            "roofline": {
+                "cycles": 20.0,
+                "overlapped_cycles": 16.0,
+                "serial_cycles": 25.0,
+                "ratio": 0.8,
+                "overlapped_ratio": 1.25,
+                "limit": "sweep of out",
+                "operations": 60.0,
+                "dense_operations": 120.0,
+                "operations_per_cycle": 3.0,
+            },
         }
         return SimpleNamespace(as_dict=lambda: report)
 
@@ -140,6 +151,13 @@ class Chain:
             "fmax_mhz": 50.0,
             "target_mhz": options["target_mhz"],
             "clock_mhz": 40.0,
+            "critical_path": {
+                "start": "core.q",
+                "end": "core.d",
+                "nets": [],
+                "delay_ns": 20.0,
+                "routing_ns": 8.0,
+            },
             "bitstream": "top.bin",
             "tools": {"yosys": "0.70"},
         }

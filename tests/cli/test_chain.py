@@ -202,6 +202,7 @@ def test_report_keys(build, tmp_path):
         "quantization",
         "accuracy",
         "cosim",
+        "roofline",
         "resources",
         "timing",
         "latency_us",
@@ -221,7 +222,9 @@ def test_report_keys(build, tmp_path):
         "simulated_cycles_per_second",
     ]
     assert report["resources"]["lut4"] == {"used": 100, "available": 7680}
-    assert report["timing"] == {"fmax_mhz": 50.0, "target_mhz": 40.0, "clock_mhz": 40.0}
+    assert (report["timing"]["fmax_mhz"], report["timing"]["clock_mhz"]) == (50.0, 40.0)
+    assert report["timing"]["critical_path"]["end"] == "core.d"
+    assert report["roofline"]["operations_per_second"] == 60 * 40e6 / 20
     assert report["latency_us"] == 0.5
     assert list(report["seconds"]) == STAGES
     assert report["tools"]["yosys"] == "0.70"
@@ -326,6 +329,11 @@ def test_the_table_holds_the_figures(spikeloom, chain, checkpoint, samples, tmp_
         "100 of 7,680 (1%)",
         "40.00 MHz, Fmax 50.00 MHz (target 40 MHz)",
         "0.50 µs per sample",
+        "0.80 × 25 cycles for events, then sweeps; 1.25 × 16 for both at once",
+        "bound by the sweep of out",
+        "60 by event (120 dense) per sample, 3.0 per cycle; 0.12 GSOP/s by event, 0.24 dense",
+        "core.q → core.d",
+        "20.00 ns, 8.00 of them in wires",
     ):
         assert text in out
 

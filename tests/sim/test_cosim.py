@@ -65,6 +65,8 @@ def test_equal_networks_agree_and_everything_is_counted(design):
     assert report.cycles_per_sample["mean"] <= report.cycles_per_sample["max"]
     assert sum_of(report) <= report.simulated_cycles
     assert report.as_dict()["simulated_cycles_per_second"] > 0
+    # A core that starts cold cannot be faster than one that never waits.
+    assert report.roofline.cycles >= report.roofline.slowest.overlapped > 0
     assert finished[-1] == (4, 4)
 
 

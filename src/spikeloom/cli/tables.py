@@ -12,7 +12,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from spikeloom.boards import Board, Check
 
-__all__ = ["show_boards", "show_checks", "show_report"]
+__all__ = ["show_boards", "show_checks", "show_figures", "show_report"]
 
 _WIDTH = 400
 """Columns where the output is no terminal: no line is broken."""
@@ -20,10 +20,15 @@ _WIDTH = 400
 
 def show_report(report: dict[str, Any], title: str) -> None:
     """Print a report, one line per figure."""
+    show_figures(_figures(report), title)
+
+
+def show_figures(figures: Iterable[tuple[str, str]], title: str) -> None:
+    """Print labels and what they label, one line each."""
     table = Table(title=title, title_justify="left", show_header=False, box=SIMPLE)
     table.add_column(style="bold")
     table.add_column()
-    for label, text in _figures(report):
+    for label, text in figures:
         table.add_row(label, text)
     _print(table)
 
@@ -45,6 +50,8 @@ def _figures(report: dict[str, Any]) -> Iterable[tuple[str, str]]:
         yield "", f"{compared} compared, {speed:,.0f} cycles/s"
         spread = f"{cycles['min']:,} to {cycles['max']:,}"
         yield "cycles", f"{cycles['mean']:,.0f} per sample ({spread})"
+    if roofline := report["roofline"]:
+        yield from _roofline(roofline)
     if resources := report["resources"]:
         yield "device", f"{resources['device']} on {resources['board']}"
         for name, figures in resources.items():
@@ -62,6 +69,30 @@ def _figures(report: dict[str, Any]) -> Iterable[tuple[str, str]]:
         yield "latency", f"{report['latency_us']:,.2f} µs per sample"
     if seconds := report["seconds"]:
         yield "seconds", ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())
+
+
+def _roofline(roofline: dict[str, Any]) -> Iterable[tuple[str, str]]:
+    """Cycles beside their bounds, synaptic operations, and what sets both."""
+    yield (
+        "roofline",
+        f"{roofline['ratio']:.2f} × {roofline['serial_cycles']:,.0f} cycles for events, then sweeps; "
+        f"{roofline['overlapped_ratio']:.2f} × {roofline['overlapped_cycles']:,.0f} for both at once",
+    )
+    yield "", f"bound by the {roofline['limit']}"
+    operations = (
+        f"{roofline['operations']:,.0f} by event ({roofline['dense_operations']:,.0f} dense) per "
+        f"sample, {roofline['operations_per_cycle']:,.1f} per cycle"
+    )
+    if "operations_per_second" in roofline:
+        operations += (
+            f"; {roofline['operations_per_second'] / 1e9:,.2f} GSOP/s by event, "
+            f"{roofline['dense_operations_per_second'] / 1e9:,.2f} dense"
+        )
+    yield "synaptic operations", operations
+    if path := roofline.get("clock_path"):
+        wires = path["routing_ns"]
+        yield "clock path", f"{path['start']} → {path['end']}"
+        yield "", f"{path['delay_ns']:.2f} ns, {wires:.2f} of them in wires"
 
 
 def _accuracy(accuracy: dict[str, Any]) -> str:

@@ -23,12 +23,14 @@ _COSIM = (
     "cycles_per_sample",
     "simulated_cycles_per_second",
 )
+_TIMING = ("fmax_mhz", "target_mhz", "clock_mhz", "critical_path")
 _KEYS = (
     "contract",
     "network",
     "quantization",
     "accuracy",
     "cosim",
+    "roofline",
     "resources",
     "timing",
     "latency_us",
@@ -71,15 +73,29 @@ def write_report(folder: Path, current: Mapping[str, Record]) -> dict[str, Any]:
         build = read_json(folder / stages.SYNTH, "synth")
         report["resources"] = {"board": build["board"], "device": build["device"]}
         report["resources"] |= build["resources"]
-        report["timing"] = {name: build[name] for name in ("fmax_mhz", "target_mhz", "clock_mhz")}
+        report["timing"] = {name: build[name] for name in _TIMING}
         if report["cosim"]:
             cycles = report["cosim"]["cycles_per_sample"]["mean"]
             report["latency_us"] = round(cycles / build["clock_mhz"], 3)
+    if "cosim" in current:
+        report["roofline"] = _roofline(cosim["roofline"], report["timing"])
     report["seconds"] = {name: record.seconds for name, record in current.items()}
     report["tools"] = _tools(folder, current)
     if current:
         write_json(folder / _FILE, report)
     return report
+
+
+def _roofline(roofline: dict[str, Any], timing: dict[str, Any] | None) -> dict[str, Any]:
+    """What the cosimulated cycles are worth beside the fewest possible, per second if known."""
+    if timing is None:
+        return roofline
+    samples = timing["clock_mhz"] * 1e6 / roofline["cycles"]
+    return roofline | {
+        "operations_per_second": roofline["operations"] * samples,
+        "dense_operations_per_second": roofline["dense_operations"] * samples,
+        "clock_path": timing["critical_path"],
+    }
 
 
 def _float_accuracy(quantization: dict[str, Any] | None) -> float | None:
