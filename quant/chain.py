@@ -200,7 +200,7 @@ class _Assembly:
     def _weighted(self, layer: Affine) -> _Signal:
         signal = self.signal
         self._require_size(layer.name, layer.weights.shape[1])
-        bias = _NONE if layer.bias is None else layer.bias
+        bias = _each(layer.bias, len(layer.weights), f"{layer.name}.bias")
         if signal.constant.any():
             bias = bias + layer.weights @ np.broadcast_to(signal.constant, signal.size)
         matrix = layer.weights
@@ -241,28 +241,29 @@ class _Assembly:
 
     def _add_neurons(self, layer: Neurons) -> None:
         signal, name, recurrent = self.signal, identifier(layer.name), layer.recurrent
-        constant = np.broadcast_to(signal.constant, signal.size)
-        biases = signal.biases
-        if recurrent is not None and recurrent.bias is not None:
-            constant = constant + recurrent.bias
-            biases = (*biases, recurrent.name)
+        constant, biases = np.broadcast_to(signal.constant, signal.size), signal.biases
+        gain = _each(layer.gain, signal.size, f"the gain of {layer.name!r}")
+        grade = _each(layer.grade, signal.size, f"graded_spikes_factor of {layer.name!r}")
+        if recurrent is not None:
+            recurrent = _square(recurrent, signal.size, layer.name)
+            if recurrent.bias is not None:
+                constant, biases = constant + recurrent.bias, (*biases, recurrent.name)
         bias = f"{self.origin}: {_all(biases, 'bias')}" if biases else "none"
         population = Population(
             name,
             signal.size,
             layer.neuron,
             layer.parameters,
-            layer.gain * constant,
+            gain * constant,
             {"bias": bias, **layer.origins},
         )
         self.populations.append(population)
         matrix = np.eye(signal.size) if signal.matrix is None else signal.matrix
         weights = Affine(_all(signal.through, "weight"), matrix, None, signal.step, signal.bits)
-        self._project(signal.source, name, weights, layer.gain, signal.grade, 0)
+        self._project(signal.source, name, weights, gain, signal.grade, 0)
         if recurrent is not None:
-            square = _square(recurrent, signal.size, layer.name)
-            self._project(name, name, square, layer.gain, layer.grade, 1)
-        self.signal = _Signal(name, signal.size, layer.grade)
+            self._project(name, name, recurrent, gain, grade, 1)
+        self.signal = _Signal(name, signal.size, grade)
 
     def _project(
         self, source: str, target: str, layer: Affine, gain: Array, grade: Array, delay: int
@@ -298,21 +299,30 @@ def _require_unquantized(name: str, step: Array | None, pair: str) -> None:
         )
 
 
+def _each(values: Array | None, size: int, what: str) -> Array:
+    """Values for each of ``size`` neurons, or one for all; 0 where there are none."""
+    if values is None:
+        return _NONE
+    if values.size not in (1, size):
+        raise CheckpointError(
+            f"{what} must be one number or {size} numbers, not {values.size}; its size must be "
+            "that of its layer"
+        )
+    return values.reshape(-1)
+
+
 def _square(layer: Affine, size: int, neurons: str) -> Affine:
     weights = layer.weights
     if weights.ndim == 2:
+        _each(layer.bias, len(weights), f"{layer.name}.bias")
         if weights.shape != (size, size):
             raise CheckpointError(
                 f"the recurrent weights {layer.name!r} of {neurons!r} must have the shape "
                 f"{(size, size)}, not {weights.shape}; its size must be that of the layer before"
             )
         return layer
-    if weights.size not in (1, size):
-        raise CheckpointError(
-            f"the recurrent weights {layer.name!r} of {neurons!r} must be one number or {size} "
-            f"numbers, not {weights.size}; its size must be that of the layer before"
-        )
-    return replace(layer, weights=np.diag(np.broadcast_to(weights.reshape(-1), size)))
+    each = _each(weights, size, f"the recurrent weights {layer.name!r} of {neurons!r}")
+    return replace(layer, weights=np.diag(np.broadcast_to(each, size)))
 
 
 def _all(layers: Sequence[str], tensor: str) -> str:

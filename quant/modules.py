@@ -175,7 +175,7 @@ def _unknown(name: str, module: Any) -> str:
             f"{what}: a class of your own may do anything; use the framework's own layers, or "
             "export the network as .nir"
         )
-    return f"{what}; use Linear layers and the neurons that docs/guide.md lists, or export as .nir"
+    return f"{what}; use Linear layers and neurons of docs/frameworks.md, or export as .nir"
 
 
 def linear(name: str, module: Any) -> Sequence[Layer]:
@@ -198,10 +198,22 @@ def batch_norm(name: str, module: Any) -> Sequence[Layer]:
 
 
 def normalization(name: str, tensors: Mapping[str, Array], eps: float) -> Scaling:
-    """Batch normalization with its running statistics: γ·(x − μ)/√(σ² + eps) + β."""
+    """Batch normalization with its running statistics: γ·(x − μ)/√(σ² + eps) + β.
+
+    Raises
+    ------
+    CheckpointError
+        If its tensors differ in size.
+    """
     mean = tensors["running_mean"]
-    factor = tensors.get("weight", np.ones(1)) / np.sqrt(tensors["running_var"] + eps)
-    return Scaling(name, factor, tensors.get("bias", np.zeros(1)) - factor * mean)
+    sizes = {k: v.shape for k, v in tensors.items() if k != "num_batches_tracked"}
+    if set(sizes.values()) != {(mean.size,)}:
+        raise CheckpointError(
+            f"tensors of layer {name!r} must have one number for each value, not {sizes}; save the "
+            "network again"
+        )
+    factor = tensors.get("weight", np.ones(mean.size)) / np.sqrt(tensors["running_var"] + eps)
+    return Scaling(name, factor, tensors.get("bias", np.zeros(mean.size)) - factor * mean)
 
 
 def _nothing(name: str, module: Any) -> Sequence[Layer]:

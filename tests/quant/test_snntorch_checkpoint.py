@@ -116,10 +116,10 @@ def test_one_to_one_recurrence_is_read(save):
 def test_layers_may_run_in_another_order(save):
     tensors = state()
     shuffled = {k: tensors[k] for k in sorted(tensors)}
-    with pytest.raises(
-        CheckpointError, match=r"'fc2' of model.pt takes 2 values, but 'fc1'.*\[…\]"
-    ):
-        load(save(shuffled | {"fc1.weight": torch.ones(4, 3)}), preset="snntorch")
+    wide = shuffled | {"fc1.weight": torch.ones(4, 3), "fc1.bias": torch.ones(4)}
+    message = r"'fc2' of model.pt takes 2 values, but 'fc1' delivers 4; .* layers=\[…\]"
+    with pytest.raises(CheckpointError, match=message):
+        load(save(wide), preset="snntorch")
     graph = load(save(shuffled), preset="snntorch", layers=["fc1", "lif1", "fc2", "lif2"])
     assert [p.name for p in graph.populations] == ["lif1", "lif2"]
     with pytest.raises(CheckpointError, match=r"must name each of .* once, .* not \['fc1'\]"):
@@ -162,6 +162,18 @@ def test_what_was_assumed_is_said(save):
         ),
         ({"lif1.recurrent.weight": torch.ones(2, 2, 3, 3)}, "'lif1.recurrent' must be a Linear"),
         (leaky("lif1", V=torch.ones(5)), "'lif1.V' of 'lif1' must be one number or 2 numbers"),
+        ({"fc1.bias": torch.ones(5)}, "fc1.bias must be one number or 2 numbers, not 5"),
+        (
+            {
+                "lif1.recurrent.weight": torch.ones(2, 2),
+                "lif1.recurrent.bias": torch.ones(3),
+            },
+            "lif1.recurrent.bias must be one number or 2 numbers, not 3",
+        ),
+        (
+            {"bn.running_mean": torch.ones(2), "bn.running_var": torch.ones(3)},
+            "tensors of layer 'bn' must have one number for each value, not",
+        ),
         ({"bn.weight": torch.ones(2)}, "looks like a normalization without running statistics"),
         ({"rnn.weight_ih_l0": torch.ones(2)}, "looks like a torch recurrent layer"),
         ({"fc3.weight": torch.ones(1, 1)}, r"must end with a layer of neurons, not with .*'fc3'"),
