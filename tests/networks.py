@@ -270,29 +270,3 @@ def design_of(network: Network, **knobs: tuple[Any, ...]) -> Design:
         for p in network.populations
     }
     return Design(network, family, 150.0, plans)
-
-
-def semg_network(data: Any) -> Network:
-    """The published 32-64-128-64-12 network of ``semg.npz``."""
-    sizes = [data[f"w{n}"].shape[0] for n in range(1, 5)]
-    shift = int(data["decay_shift"])
-    names = ["input", *(f"layer{n}" for n in range(1, 5))]
-    lif = LIF(v=Range.signed(16), leak=ScaleLeak(shift, "trunc"), reset="value")
-    return Network(
-        (Input("input", (data["w1"].shape[1],)),),
-        tuple(
-            Population(
-                names[n + 1],
-                sizes[n],
-                lif,
-                {
-                    "threshold": int(data["thresholds"][n]),
-                    "reset_value": 0,
-                    "beta": int(data["decay"][n]),
-                },
-            )
-            for n in range(4)
-        ),
-        tuple(Projection(names[n], names[n + 1], data[f"w{n + 1}"], bits=8) for n in range(4)),
-        Output(names[4], "v"),
-    )

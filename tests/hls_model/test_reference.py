@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import tracemalloc
 from dataclasses import replace
-from pathlib import Path
 
 import naive
 import networks
@@ -14,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from examples.semg.network import data_file, network_of
 from spikeloom.hls_model import (
     BOOL,
     LIF,
@@ -204,8 +203,7 @@ def test_memory_without_record_does_not_grow_with_the_samples():
 
 @pytest.fixture(scope="module")
 def semg():
-    default = Path(__file__).resolve().parents[3] / "shared" / "data"
-    path = Path(os.environ.get("SPIKELOOM_DATA", default)) / "semg" / "semg.npz"
+    path = data_file()
     if not path.exists():
         pytest.skip(f"no sEMG data at {path}; set SPIKELOOM_DATA")
     return np.load(path)
@@ -213,7 +211,7 @@ def semg():
 
 def test_published_semg_network_is_met_exactly(semg):
     """Four layers of an accelerator on real input: every spike and every output membrane."""
-    network = networks.semg_network(semg)
+    network = network_of(semg)
     result = simulate(network, semg["input_spikes"][None])
     for layer in (1, 2, 3):
         np.testing.assert_array_equal(result.spikes[f"layer{layer}"][0], semg[f"spikes{layer}"])

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
-from pathlib import Path
 
 import networks
 import numpy as np
 import pytest
 
+from examples.semg.network import data_file, network_of
 from spikeloom.hls_model import (
     LIF,
     Input,
@@ -330,8 +329,7 @@ def test_every_operator_through_verilog():
 
 @pytest.fixture(scope="module")
 def semg():
-    default = Path(__file__).resolve().parents[3] / "shared" / "data"
-    path = Path(os.environ.get("SPIKELOOM_DATA", default)) / "semg" / "semg.npz"
+    path = data_file()
     if not path.exists():
         pytest.skip(f"no sEMG data at {path}; set SPIKELOOM_DATA")
     return np.load(path)
@@ -339,7 +337,7 @@ def semg():
 
 def test_published_semg_network_on_real_input(semg):
     """The RTL of a published accelerator's network: every spike and membrane of 400 steps."""
-    network = networks.semg_network(semg)
+    network = network_of(semg)
     knobs = {"layer1": (8, 1, 1), "layer2": (8, 1, 2), "layer3": (4, 1, 1), "layer4": (4, 2, 1)}
     report = cosimulate(networks.design_of(network, **knobs), semg["input_spikes"][None, :400])
     assert report.mismatches == 0
