@@ -41,6 +41,8 @@ class Connection:
         Seconds without a sign of life before something is tried again.
     name : str
         Of the port, for messages.
+    baud : int
+        Bits per second that the port was opened with.
 
     Raises
     ------
@@ -48,13 +50,18 @@ class Connection:
         Here and in every method: the board is silent, foreign or unplugged.
     """
 
-    def __init__(self, port: Port, *, timeout: float = 0.5, name: str = "the port"):
+    def __init__(
+        self, port: Port, *, timeout: float = 0.5, name: str = "the port", baud: int = BAUD,
+    ):
+        self.baud = baud
         self._port = port
         self._port.timeout = timeout
         self._timeout = timeout
         self._name = name
         self._received = bytearray()
         self._tag = 0
+        self.sent = self.received = 0
+        """Bytes that have crossed the line in each direction."""
         self._numbers = Numbers()
         try:
             self._description = Description.unpack(self._ask(Command.IDENTITY))
@@ -174,6 +181,7 @@ class Connection:
 
     def _ask(self, command: Command) -> bytes:
         """Body of the answer to a command that may be repeated without harm."""
+        before = self.received
         for _ in range(ATTEMPTS):
             self._tag = (self._tag + 1) % 256
             # The delimiter ends whatever half frame the board may have.
@@ -184,9 +192,14 @@ class Connection:
                     frame = self._read_frame(end)
                     if frame is not None and frame[:2] == (ANSWER | command, self._tag):
                         return frame[2]
+        if self.received > before:
+            raise BoardError(
+                f"what {self._name} answers makes no sense: is the baud rate the bitstream's, and "
+                "is this the board?"
+            )
         raise BoardError(
-            f"no answer from {self._name}: is a Spikeloom bitstream loaded, "
-            "and is the baud rate right?"
+            f"no answer from {self._name}: is a Spikeloom bitstream loaded, and is this the "
+            "board's UART?"
         )
 
     def _read_frame(self, end: float) -> tuple[int, int, bytes] | None:
@@ -201,10 +214,12 @@ class Connection:
             if time.monotonic() >= end:
                 return None
             try:
-                self._received += self._port.read(max(getattr(self._port, "in_waiting", 1), 1))
+                more = self._port.read(max(getattr(self._port, "in_waiting", 1), 1))
             except (OSError, TypeError):
                 # pyserial gives an OSError, or a TypeError where the port was closed under it.
                 raise self._gone() from None
+            self._received += more
+            self.received += len(more)
         code = bytes(self._received[:delimiter])
         del self._received[:delimiter + 1]
         try:
@@ -215,6 +230,7 @@ class Connection:
     def _write(self, code: bytes) -> None:
         try:
             self._port.write(code)
+            self.sent += len(code)
         except (OSError, TypeError):
             raise self._gone() from None
 
@@ -254,7 +270,7 @@ def connect(
     if port is None:
         port = find_port(usb_ids)
     if isinstance(port, str):
-        connection = Connection(open_port(port, baud), timeout=timeout, name=port)
+        connection = Connection(open_port(port, baud), timeout=timeout, name=port, baud=baud)
     else:
         connection = Connection(port, timeout=timeout)
     found = connection.description.identity

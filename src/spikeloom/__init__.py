@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from spikeloom.boards.design import generate
     from spikeloom.boards.flash import flash
     from spikeloom.flow import build
+    from spikeloom.flow.board import connect
     from spikeloom.hls_model import (
         BOOL,
         CONTRACT,
@@ -67,6 +68,7 @@ _HOMES = {
     "boards.design": ("generate",),
     "boards.flash": ("flash",),
     "flow": ("build",),
+    "flow.board": ("connect",),
     "hls_model": (
         "BOOL",
         "CONTRACT",
@@ -148,6 +150,7 @@ __all__ = [
     "TrainableProjection",
     "__version__",
     "build",
+    "connect",
     "cosimulate",
     "errors",
     "find_board",

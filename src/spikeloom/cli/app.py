@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from spikeloom.cli import commands
+from spikeloom.cli import commands, proofs
 
 __all__ = ["main", "run"]
 
@@ -46,6 +46,7 @@ def _root(
 
 
 commands.add_to(app)
+proofs.add_to(app)
 
 
 def main() -> None:
