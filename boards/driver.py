@@ -194,12 +194,12 @@ class Connection:
                         return frame[2]
         if self.received > before:
             raise BoardError(
-                f"what {self._name} answers makes no sense: is the baud rate the bitstream's, and "
-                "is this the board?"
+                f"what {self._name} answers makes no sense: is its bitstream for {self.baud} baud, "
+                "and is this the board's UART?"
             )
         raise BoardError(
-            f"no answer from {self._name}: is a Spikeloom bitstream loaded, and is this the "
-            "board's UART?"
+            f"no answer from {self._name}: is a Spikeloom bitstream for {self.baud} baud loaded, "
+            "and is this the board's UART?"
         )
 
     def _read_frame(self, end: float) -> tuple[int, int, bytes] | None:
