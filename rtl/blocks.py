@@ -13,6 +13,10 @@ from amaranth.hdl import *
 __all__ = ["Block", "find_block"]
 
 
+_TABLES_PER_BLOCK = 40
+"""Look-up tables that are worth a block RAM."""
+
+
 @dataclass(frozen=True)
 class Block:
     """A kind of block RAM, read only.
@@ -27,8 +31,16 @@ class Block:
     has_output_register: bool
 
     def shape_for(self, rows: int, width: int) -> tuple[int, int]:
-        """The shape of which the fewest blocks hold ``rows`` of ``width`` bits."""
-        return min(self.shapes, key=lambda shape: ceil(rows / shape[0]) * ceil(width / shape[1]))
+        """The shape of which the fewest blocks hold ``rows`` of ``width`` bits.
+
+        What chooses between blocks above each other counts too, at :data:`_TABLES_PER_BLOCK`.
+        """
+
+        def cost(shape: tuple[int, int]) -> float:
+            levels = ceil(rows / shape[0])
+            return levels * ceil(width / shape[1]) + (levels - 1) * width / _TABLES_PER_BLOCK
+
+        return min(self.shapes, key=cost)
 
     def words(self, contents: list[int], bits: int) -> list[int]:
         """Physical words, of 18 or 16 bits, of a block with rows of ``bits`` bits."""
@@ -40,7 +52,9 @@ class Block:
 
 
 class _DP16KD(Block):
-    """The block RAM of an ECP5, 1,024 words of 18 bits.
+    """The block RAM of an ECP5, 1,024 words of 18 bits, which are two bytes of 9.
+
+    Rows of 4, 2 or 1 bits fill the lower 8 bits of each byte.
 
     Source: Lattice FPGA-TN-02204 (ports, 18-bit words from ADx4 up), Project Trellis (an INITVAL
     holds sixteen words in slots of 20 bits).
@@ -49,8 +63,15 @@ class _DP16KD(Block):
     def words(self, contents: list[int], bits: int) -> list[int]:
         if bits == 18:
             return contents
-        # Two ports read the halves of a row.
-        return [half for row in contents for half in (row & 0x3ffff, row >> 18)]
+        if bits == 36:
+            # Two ports read the halves of a row.
+            return [half for row in contents for half in (row & 0x3ffff, row >> 18)]
+        per_byte = max(8 // bits, 1)
+        words = [0] * ceil(len(contents) / (2 * per_byte))
+        for index, row in enumerate(contents):
+            byte, place = divmod(index, per_byte)
+            words[byte // 2] |= row << 9 * (byte % 2) + bits * place
+        return words
 
     def instance(self, contents: list[int], bits: int, address: Value, data: Value) -> Instance:
         both_ports = bits == 36
@@ -66,9 +87,10 @@ class _DP16KD(Block):
         for half, port in enumerate("AB"):
             used = port == "A" or both_ports
             row = Cat(C(half, 1), address) if both_ports else address
-            lines = Cat(C(0, 4), row, C(0, 14))[:14]
+            width = min(bits, 18)
+            lines = Cat(C(0, width.bit_length() - 1), row, C(0, 14))[:14]
             ports |= {
-                f"p_DATA_WIDTH_{port}": 18,
+                f"p_DATA_WIDTH_{port}": width,
                 f"p_REGMODE_{port}": "OUTREG",
                 f"p_CSDECODE_{port}": "0b000",
                 f"p_CLK{port}MUX": f"CLK{port}",
@@ -82,7 +104,7 @@ class _DP16KD(Block):
             ports |= {f"i_AD{port}{bit}": lines[bit] if used else 0 for bit in range(14)}
             ports |= {f"i_DI{port}{bit}": 0 for bit in range(18)}
             if used:
-                ports |= {f"o_DO{port}{bit}": data[18 * half + bit] for bit in range(18)}
+                ports |= {f"o_DO{port}{bit}": data[width * half + bit] for bit in range(width)}
         return Instance("DP16KD", p_RESETMODE="SYNC", p_GSR="DISABLED", **initial, **ports)
 
 
@@ -140,7 +162,10 @@ _BLOCKS = {
     "ice40": _SB_RAM40_4K(
         ((2048, 2), (1024, 4), (512, 8), (256, 16)), has_output_register=False
     ),
-    "ecp5": _DP16KD(((1024, 18), (512, 36)), has_output_register=True),
+    "ecp5": _DP16KD(
+        ((16384, 1), (8192, 2), (4096, 4), (2048, 9), (1024, 18), (512, 36)),
+        has_output_register=True,
+    ),
 }
 
 

@@ -133,8 +133,12 @@ class Core(wiring.Component):
         read = states.read_port()
         done = _registers(m, entry, 1 + plan.schedule.latency, "entry")
         write = states.write_port()
+        state = read.data
+        if plan.has_state_register:
+            state = Signal(read.data.shape())
+            m.d.sync += state.eq(read.data)
         m.d.comb += [
-            read.addr.eq(entry.index),
+            read.addr.eq(self._following if plan.has_state_register else entry.index),
             write.addr.eq(done.index),
             write.en.eq(done.valid),
             self.probe.valid.eq(done.valid),
@@ -142,15 +146,15 @@ class Core(wiring.Component):
         for unit in range(plan.units):
             neuron = NeuronPipeline(self.plan.dataflow, plan.schedule)
             m.submodules[f"unit{unit}"] = neuron
-            self._connect_inputs(m, neuron, unit, sums, read, constants)
+            self._connect_inputs(m, neuron, unit, sums, state, constants)
             self._connect_outputs(m, neuron, unit, done, write)
         return done
 
-    def _connect_inputs(self, m, neuron, unit, sums, read, constants) -> None:
+    def _connect_inputs(self, m, neuron, unit, sums, state, constants) -> None:
         for name in self.plan.dataflow.inputs:
             kind, _, word = name.rpartition(".")
             if kind == "state":
-                value = read.data[unit][word]
+                value = state[unit][word]
             elif kind == "":
                 value = sums[unit][name]
             else:
@@ -182,6 +186,7 @@ class Core(wiring.Component):
         m.submodules.states = memory = Memory(
             shape=data.ArrayLayout(words, plan.units), depth=plan.sweep,
             init=[initial] * plan.sweep,
+            attrs={"ram_style": "block"} if plan.has_state_register else {},
         )
         return memory
 

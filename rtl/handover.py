@@ -62,8 +62,10 @@ class Handover(wiring.Component):
         m = Module()
         words = [Value.cast(self.i[source]) for source in range(len(self.enabled))]
         if len(words) > 1:
-            gates = [bit.replicate(len(words[0])) for bit in self.enabled]
-            words = [word & gate for word, gate in zip(words, gates, strict=True)]
+            # A multiplexer, which Yosys takes for a register's reset; not so an and-gate.
+            words = [
+                Mux(enabled, word, 0) for word, enabled in zip(words, self.enabled, strict=True)
+            ]
         words = _registers(m, words, self._group, "gated")
         while len(words) > 1:
             words = _registers(m, words, _TABLE, "joined")
@@ -78,7 +80,7 @@ def _registers(m: Module, words: list[Value], group: int, name: str) -> list[Val
         result = Signal(len(words[0]), name=f"{name}_{first // group}")
         total = Const(0, len(result))
         for word in words[first : first + group]:
-            total |= word
+            total = total | word if group > 1 else word
         m.d.sync += result.eq(total)
         results.append(result)
     return results

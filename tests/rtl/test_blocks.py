@@ -15,6 +15,9 @@ ECP5, ICE40 = find_block("ecp5"), find_block("iCE40")
         ("ecp5", 8, 17, (1024, 18)),
         ("ecp5", 512, 64, (512, 36)),
         ("ecp5", 784, 64, (1024, 18)),
+        # Six blocks above each other would need six multiplexers of 64 bits.
+        ("ecp5", 6272, 64, (8192, 2)),
+        ("ecp5", 1500, 36, (2048, 9)),
         ("ice40hx", 5, 2, (2048, 2)),
         ("ice40hx", 64, 16, (256, 16)),
         ("ice40up", 784, 64, (1024, 4)),
@@ -30,6 +33,19 @@ def test_words_of_an_ecp5_block():
     assert ECP5.words([0x2_0000_0003 << 2 | 1, 5], 36) == [
         0xD, 0x2_0000_0003 << 2 >> 18, 5, 0,
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("bits", "rows", "words"),
+    [
+        (9, [0x1FF, 0x001, 0x155], [0x001 << 9 | 0x1FF, 0x155]),
+        (4, [1, 2, 3, 4, 15], [4 << 13 | 3 << 9 | 2 << 4 | 1, 15]),
+        (2, [3, 0, 1, 2, 3], [3 << 9 | 2 << 6 | 1 << 4 | 3]),
+        (1, [1] * 9 + [0] * 7 + [1], [1 << 9 | 0xFF, 1]),
+    ],
+)
+def test_narrow_rows_leave_the_ninth_bit_of_a_byte(bits, rows, words):
+    assert ECP5.words(rows, bits) == words
 
 
 def test_words_of_an_ice40_block():
