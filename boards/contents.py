@@ -80,11 +80,9 @@ def patch_netlist(text: str, contents: Contents) -> str:
         if start < 0:
             raise ArtefactError(f"the netlist has no block {name!r}; run `spikeloom synth --force`")
         end = text.index("}", text.index("\"parameters\"", start))
-        section = re.sub(
-            rf'"({_INIT})": "[01]+"',
-            lambda match, known=parameters: f'"{match[1]}": "{known[match[1]]}"',
-            text[start:end],
-        )
+        section = text[start:end]
+        for parameter, bits in parameters.items():
+            section = re.sub(f'"{parameter}": "[01]+"', f'"{parameter}": "{bits}"', section)
         text = text[:start] + section + text[end:]
     return text
 

@@ -14,6 +14,7 @@ from spikeloom.quant.quantize import (
     quantize_with_report,
 )
 from spikeloom.quant.report import Agreement, Comparison, Report, compare
+from spikeloom.quant.room import Room
 from spikeloom.quant.simulator import simulate
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "QuantizationWarning",
     "Quantized",
     "Report",
+    "Room",
     "compare",
     "load",
     "quantize",

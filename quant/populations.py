@@ -17,6 +17,7 @@ from spikeloom.quant.calibration import Statistics
 from spikeloom.quant.graph import MEMBRANE, MOST, Graph, Population, Projection
 from spikeloom.quant.leaks import choose_leak
 from spikeloom.quant.report import PopulationReport, ProjectionReport
+from spikeloom.quant.room import Room, coarsened
 from spikeloom.quant.templates import decays, rebuild, words
 from spikeloom.quant.weights import Block, choose_scales, quantize_weights
 
@@ -43,6 +44,7 @@ class PopulationQuantizer:
         leak: Leak,
         fraction_bits: int | None,
         margin: float,
+        room: Room | None = None,
     ) -> None:
         self.float = population
         self.name = population.name
@@ -57,6 +59,9 @@ class PopulationQuantizer:
             name: choose_leak(population.parameters[name], leak, self.name, name)
             for name in decays(population.neuron)
         }
+        if room is not None:
+            fraction_bits = room.fraction_bits
+            self.steps = self._coarsened(room, one_scale=is_read)
         self.fraction_bits = (
             self._choose_fraction_bits() if fraction_bits is None else fraction_bits
         )
@@ -69,7 +74,10 @@ class PopulationQuantizer:
         }
         if population.fires:
             self.levels["threshold"] = self._threshold()
-        self.ranges = {word: self._range(word) for word in words(population.neuron)}
+        self.ranges = {
+            word: self._range(word) if room is None else room.states[word]
+            for word in words(population.neuron)
+        }
 
     def _choose_steps(self, units: Mapping[str, float], one_scale: bool) -> Array:
         """What a weight of 1 stands for, per neuron."""
@@ -99,6 +107,16 @@ class PopulationQuantizer:
                 "them with one scale per tensor, or import float weights"
             )
         return steps
+
+    def _coarsened(self, room: Room, one_scale: bool) -> Array:
+        """Steps with which thresholds and sums fit ``room``."""
+        weights = [
+            (self.weights[id(p)], 2 ** (self.bits[p.name] - 1) - 1)
+            for p in self.into
+            if p.step is None
+        ]
+        threshold = self.float.parameters.get("threshold", np.zeros(self.float.size))
+        return coarsened(self.steps, room, threshold, weights, one_scale) if weights else self.steps
 
     def _choose_fraction_bits(self) -> int:
         """Binary places below the weights' step that keep the roundings of a sample small."""

@@ -16,6 +16,7 @@ from spikeloom.quant.calibration import calibrate, quantize_input
 from spikeloom.quant.graph import Graph
 from spikeloom.quant.populations import Leak, PopulationQuantizer
 from spikeloom.quant.report import Report, compare
+from spikeloom.quant.room import Room
 
 __all__ = ["QuantizationWarning", "Quantized", "quantize", "quantize_with_report"]
 
@@ -59,6 +60,7 @@ def quantize_with_report(
     weight_bits: int | Mapping[str, int] = 8,
     leak: Leak = "auto",
     fraction_bits: int | None = None,
+    room: Mapping[str, Room] | None = None,
     input_bits: int = 8,
     margin: float = 1.25,
 ) -> Quantized:
@@ -105,7 +107,17 @@ def quantize_with_report(
     }
     units = {name: i.unit for name, i in inputs.items()}
     parts = [
-        PopulationQuantizer(graph, p, statistics, units, weight_bits, leak, fraction_bits, margin)
+        PopulationQuantizer(
+            graph,
+            p,
+            statistics,
+            units,
+            weight_bits,
+            leak,
+            fraction_bits,
+            margin,
+            (room or {}).get(p.name),
+        )
         for p in graph.populations
     ]
     network = Network(

@@ -2,44 +2,15 @@
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from spikeloom.hls_model.errors import FitError
 from spikeloom.hls_model.network import Network
-from spikeloom.hls_model.neuron import Setting
 from spikeloom.hls_model.ranges import Range
 from spikeloom.rtl.design import Design
 
-__all__ = ["adapted", "exchange"]
-
-
-def adapted(network: Network, template: Network) -> Network:
-    """``network`` with the state words of ``template`` where its own are narrower.
-
-    A wider word saturates later, and changes nothing else.
-    """
-    known = {p.name: p.neuron for p in template.populations}
-    return dataclasses.replace(network, populations=tuple(
-        dataclasses.replace(p, neuron=known[p.name])
-        if p.name in known and _holds(known[p.name], p.neuron) else p
-        for p in network.populations
-    ))
-
-
-def _holds(wider: Any, narrower: Any) -> bool:
-    """Whether two settings differ in nothing but ranges, and those of the first hold the others."""
-    if type(wider) is not type(narrower):
-        return False
-    if isinstance(wider, Range):
-        return narrower in wider
-    if isinstance(wider, Setting):
-        return all(
-            _holds(getattr(wider, f.name), getattr(narrower, f.name))
-            for f in dataclasses.fields(wider)
-        )
-    return wider == narrower
+__all__ = ["exchange"]
 
 
 def exchange(design: Design, network: Network) -> Design:

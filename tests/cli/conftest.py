@@ -106,7 +106,9 @@ class Chain:
             target_mhz=options["target_mhz"] or 40.0,
             verilog=verilog,
             plans={
-                p.name: SimpleNamespace(lanes=options["lanes"], units=options["units"])
+                p.name: SimpleNamespace(
+                    lanes=options["lanes"], units=options["units"], template=None
+                )
                 for p in network.populations
             },
             as_dict=lambda: {"cores": []},

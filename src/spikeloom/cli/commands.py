@@ -209,6 +209,26 @@ def synth(
     _run_stage("synth", folder, force, json, seed=seed, allow_timing_failure=allow_timing_failure)
 
 
+def reweight(
+    folder: Folder,
+    checkpoint: Checkpoint,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of the new artefacts. [default: DIR]")
+    ] = None,
+    samples: Samples = None,
+    json: Json = False,
+) -> None:
+    """Put another checkpoint's weights into a bitstream.
+
+    Takes seconds, and gives the bytes of a full build. The architecture must be the same.
+    """
+    from spikeloom import flow
+
+    with _display() as display:
+        report = flow.reweight_folder(folder, checkpoint, out, samples=samples, listener=display)
+    _show(report, out or folder, json)
+
+
 def flash(folder: Folder, persist: Persist = False) -> None:
     """Load the bitstream into its board."""
     from spikeloom.flow.flash import flash_folder
@@ -242,7 +262,18 @@ def doctor() -> None:
 def add_to(app: typer.Typer) -> None:
     """Register every command."""
     app.command("import")(import_)
-    for command in (quantize, reference, generate, cosim, synth, build, flash, boards, doctor):
+    for command in (
+        quantize,
+        reference,
+        generate,
+        cosim,
+        synth,
+        build,
+        reweight,
+        flash,
+        boards,
+        doctor,
+    ):
         app.command()(command)
 
 

@@ -7,6 +7,16 @@ finished is skipped for as long as what it was made from stays the same.
 from spikeloom.flow.chain import STAGES, build, run_stage, run_stages
 from spikeloom.flow.listener import Listener
 from spikeloom.flow.report import read_report
+from spikeloom.flow.reweight import reweight_folder
 from spikeloom.flow.settings import Settings
 
-__all__ = ["STAGES", "Listener", "Settings", "build", "read_report", "run_stage", "run_stages"]
+__all__ = [
+    "STAGES",
+    "Listener",
+    "Settings",
+    "build",
+    "read_report",
+    "reweight_folder",
+    "run_stage",
+    "run_stages",
+]

@@ -3,7 +3,7 @@ those it has written."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from spikeloom.hls_model.network import Network
 from spikeloom.hls_model.reference import events_per_step, simulate
 
 if TYPE_CHECKING:
+    from spikeloom.quant import Room
     from spikeloom.rtl.design import Design
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "REFERENCE",
     "RESULTS",
     "SYNTH",
+    "TEMPLATE",
     "VERILOG",
     "WAVES",
     "Job",
@@ -40,6 +42,7 @@ __all__ = [
     "quantize",
     "reference",
     "synth",
+    "write_design",
 ]
 
 GRAPH = "graph.npz"
@@ -49,6 +52,9 @@ RESULTS = "reference.npz"
 REFERENCE = "reference.json"
 VERILOG = "rtl/spikeloom.v"
 DESIGN = "design.json"
+TEMPLATE = "template.npz"
+"""The network whose widths the design has, where that is another than the folder's network."""
+
 COSIM = "cosim.json"
 WAVES = "waves.fst"
 SYNTH = "synth/build.json"
@@ -100,7 +106,16 @@ class Job:
             raise ArtefactError(
                 f"{self.folder / DESIGN} belongs to another network; run `spikeloom generate` first"
             )
-        return generate(network, **recipe["options"])
+        if "template" not in recipe:
+            return generate(network, **recipe["options"])
+        from spikeloom.rtl.exchange import exchange
+
+        template = Network.load(self.folder / TEMPLATE)
+        if recipe["template"] != template.hash:
+            raise ArtefactError(
+                f"{self.folder / TEMPLATE} has changed; run `spikeloom generate --force`"
+            )
+        return exchange(generate(template, **recipe["options"]), network)
 
 
 def import_checkpoint(job: Job) -> list[str]:
@@ -118,8 +133,11 @@ def import_checkpoint(job: Job) -> list[str]:
     return [GRAPH]
 
 
-def quantize(job: Job) -> list[str]:
-    """``graph.npz`` → ``network.npz``, and what it cost in ``quantization.json``."""
+def quantize(job: Job, room: Mapping[str, Room] | None = None) -> list[str]:
+    """``graph.npz`` → ``network.npz``, and what it cost in ``quantization.json``.
+
+    ``room``: what there is for each population, where the hardware exists.
+    """
     from spikeloom.flow.graph_file import load_graph
     from spikeloom.quant import quantize_with_report
 
@@ -137,6 +155,7 @@ def quantize(job: Job) -> list[str]:
         calibration=samples.inputs,
         labels=samples.labels,
         steps=samples.steps,
+        room=room,
         **options,
     )
     for warning in quantized.report.warnings:
@@ -183,20 +202,30 @@ def generate(job: Job) -> list[str]:
         target_mhz=settings.target_mhz,
         activity=job.activity(network),
     )
+    return write_design(job.folder, design, settings.board)
+
+
+def write_design(folder: Path, design: Design, board: str | None) -> list[str]:
+    """Write ``design`` as Verilog and as a recipe that makes it again; return the files' names."""
+    template = next(iter(design.plans.values())).template
     verilog = design.verilog()
-    with write_atomically(job.folder / VERILOG) as file:
+    with write_atomically(folder / VERILOG) as file:
         file.write(verilog.encode())
-    recipe = {
-        "board": settings.board,
-        "lanes": {name: plan.lanes for name, plan in design.plans.items()},
-        "units": {name: plan.units for name, plan in design.plans.items()},
-        "target_mhz": design.target_mhz,
+    recipe: dict[str, Any] = {
+        "network": design.network.hash,
+        "options": {
+            "board": board,
+            "lanes": {name: plan.lanes for name, plan in design.plans.items()},
+            "units": {name: plan.units for name, plan in design.plans.items()},
+            "target_mhz": design.target_mhz,
+        },
     }
-    write_json(
-        job.folder / DESIGN,
-        {"network": network.hash, "options": recipe, **design.as_dict()},
-    )
-    return [VERILOG, DESIGN]
+    if template is None:
+        write_json(folder / DESIGN, recipe | design.as_dict())
+        return [VERILOG, DESIGN]
+    template.save(folder / TEMPLATE)
+    write_json(folder / DESIGN, recipe | {"template": template.hash} | design.as_dict())
+    return [VERILOG, DESIGN, TEMPLATE]
 
 
 def cosim(job: Job) -> list[str]:
