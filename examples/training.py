@@ -7,6 +7,7 @@ quantizing it moves no weight.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -95,19 +96,19 @@ class Classifier(nn.Module):
 def fit(
     model: Classifier,
     batches: Any,
-    evaluate: Any,
     *,
     epochs: int,
     rate: float,
     total: int,
+    after_epoch: Callable[[int, float], None] | None = None,
 ) -> None:
     """Train with Adam on a cosine schedule.
 
     Parameters
     ----------
     batches : called once per epoch; yields (spikes, labels)
-    evaluate : called after each epoch; returns the accuracy that is printed
     total : batches per epoch
+    after_epoch : is told the epoch's number and its last loss
     """
     optimizer = torch.optim.Adam(model.parameters(), lr=rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -122,9 +123,8 @@ def fit(
             optimizer.step()
             schedule.step()
         model.eval()
-        print(
-            f"epoch {epoch + 1}/{epochs}: loss {loss.item():.4f}, test {evaluate():.4f}", flush=True
-        )
+        if after_epoch is not None:
+            after_epoch(epoch + 1, loss.item())
 
 
 def save(model: Classifier, path: Path, dt: float) -> None:

@@ -1,5 +1,8 @@
 """Trains 64-48-10 on scikit-learn's digits and writes its checkpoint, ``digits.pt`` and ``.nir``.
 
+Several seeds are trained on four fifths of the training images; the one that does best on the other
+fifth is trained again on all of them. The test images are looked at once, at the end.
+
 python -m examples.digits.train
 """
 
@@ -30,17 +33,28 @@ def main() -> None:
     parser.add_argument("--noise", type=float, default=0.7, help="of training pixels, 0 to 16")
     parser.add_argument("--beta", type=float, default=1 - 2**-3)
     parser.add_argument("--output-beta", type=float, default=1 - 2**-5)
-    parser.add_argument("--seed", type=int, default=2)
+    parser.add_argument("--seeds", type=int, default=5)
     args = parser.parse_args()
 
-    torch.manual_seed(args.seed)
-    random = np.random.default_rng(args.seed)
     images, labels = read("train")
-    tests, test_labels = read("test")
-    model = Classifier((64, args.hidden, 10), args.bits, args.beta, args.output_beta)
+    held_out = len(images) // 5
+    scores = []
+    for seed in range(args.seeds):
+        model = _train(args, seed, images[held_out:], labels[held_out:])
+        scores.append(_accuracy(model, images[:held_out], labels[:held_out]))
+        print(f"seed {seed}: {scores[-1]:.2%} of {held_out} held-out images", flush=True)
+    best = int(np.argmax(scores))
+    model = _train(args, best, images, labels)
+    print(f"seed {best}, on all training images: {_accuracy(model, *read('test')):.2%} of the test")
+    save(model, args.out / "digits", DT)
 
-    def spikes(array: np.ndarray) -> Tensor:
-        return torch.from_numpy(encode(array)).flatten(2).float()
+
+def _train(
+    args: argparse.Namespace, seed: int, images: np.ndarray, labels: np.ndarray
+) -> Classifier:
+    torch.manual_seed(seed)
+    random = np.random.default_rng(seed)
+    model = Classifier((64, args.hidden, 10), args.bits, args.beta, args.output_beta)
 
     def distort(array: np.ndarray) -> np.ndarray:
         noisy = array + args.noise * random.standard_normal(array.shape)
@@ -51,16 +65,19 @@ def main() -> None:
         order = random.permutation(len(images))
         for start in range(0, len(order), BATCH):
             chosen = order[start : start + BATCH]
-            yield spikes(distort(images[chosen])), torch.from_numpy(labels[chosen]).long()
+            yield _spikes(distort(images[chosen])), torch.from_numpy(labels[chosen]).long()
 
-    @torch.no_grad()
-    def evaluate() -> float:
-        return (model(spikes(tests)).argmax(1).numpy() == test_labels).mean()
+    fit(model, batches, epochs=args.epochs, rate=args.rate, total=-(-len(images) // BATCH))
+    return model
 
-    fit(
-        model, batches, evaluate, epochs=args.epochs, rate=args.rate, total=-(-len(images) // BATCH)
-    )
-    save(model, args.out / "digits", DT)
+
+def _spikes(images: np.ndarray) -> Tensor:
+    return torch.from_numpy(encode(images)).flatten(2).float()
+
+
+@torch.no_grad()
+def _accuracy(model: Classifier, images: np.ndarray, labels: np.ndarray) -> float:
+    return float((model(_spikes(images)).argmax(1).numpy() == labels).mean())
 
 
 if __name__ == "__main__":

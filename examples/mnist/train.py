@@ -67,14 +67,14 @@ def main() -> None:
             y = torch.from_numpy(train_labels[chosen.numpy()]).long()
             yield spikes(x), y.to(device)
 
-    @torch.no_grad()
-    def evaluate() -> float:
-        parts = [model(spikes(p)).argmax(1) for p in np.array_split(test_spikes, 20)]
-        return (torch.cat(parts).cpu().numpy() == test_labels).mean()
+    def tell(epoch: int, loss: float) -> None:
+        print(f"epoch {epoch} of {args.epochs}: loss {loss:.4f}", flush=True)
 
-    fit(
-        model, batches, evaluate, epochs=args.epochs, rate=args.rate, total=-(-len(images) // BATCH)
-    )
+    total = -(-len(images) // BATCH)
+    fit(model, batches, epochs=args.epochs, rate=args.rate, total=total, after_epoch=tell)
+    with torch.no_grad():
+        parts = [model(spikes(p)).argmax(1) for p in np.array_split(test_spikes, 20)]
+    print(f"{(torch.cat(parts).cpu().numpy() == test_labels).mean():.2%} of the test images")
     save(model, args.out / f"mnist_{args.encoding}", DT)
 
 
