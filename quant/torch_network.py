@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,10 @@ from spikeloom.hls_model import EVENTS, Network, Output, Population, Range, Resu
 from spikeloom.hls_model.errors import RangeError
 from spikeloom.hls_model.reference import components
 from spikeloom.hls_model.samples import to_events
+from spikeloom.quant.torch_loop import Arc, Member, run_loop
 from spikeloom.quant.torch_operators import PLAIN, Gradients
-from spikeloom.quant.torch_step import Program
+from spikeloom.quant.torch_program import Program
+from spikeloom.quant.torch_sweep import sweep
 
 __all__ = ["Integers", "Link", "Run", "TorchNetwork", "largest_event", "torch_simulate"]
 
@@ -35,16 +38,26 @@ class Link:
     weights: Tensor
     largest: int
 
-    def product(self, events: Tensor) -> Tensor:
-        """Σ w·e, exact in any order of addition: [..., target]."""
+    @cached_property
+    def dtype(self) -> torch.dtype:
+        """A type that holds Σ w·e exactly in any order of addition.
+
+        Raises
+        ------
+        RangeError
+            If there is none.
+        """
         bound = float(self.weights.detach().abs().sum(1).max()) * self.largest
         if bound >= 2**53:
             raise RangeError(
                 f"weighted sums of {self.source}→{self.target} must stay below 2⁵³ to be exact in "
                 f"PyTorch, not {bound:g}; narrow its weights or events"
             )
-        dtype = torch.float32 if bound < 2**24 else torch.float64
-        return torch.nn.functional.linear(events.to(dtype), self.weights.to(dtype))
+        return torch.float32 if bound < 2**24 else torch.float64
+
+    def product(self, events: Tensor) -> Tensor:
+        """Σ w·e: [..., target]."""
+        return torch.nn.functional.linear(events.to(self.dtype), self.weights.to(self.dtype))
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,7 +211,7 @@ class _Batch:
                 current = self._current(link)
                 before = sums.get(link.port)
                 sums[link.port] = current if before is None else before + current.to(before.dtype)
-        return self._complete(name, sums, self.steps)
+        return self._complete(name, sums)
 
     def _current(self, link: Link) -> Tensor:
         """Σ w·e of a projection for all steps: [steps, samples, target size]."""
@@ -214,9 +227,9 @@ class _Batch:
         silent = current.new_zeros((min(link.delay, self.steps), *current.shape[1:]))
         return torch.cat([silent, current[: max(self.steps - link.delay, 0)]])
 
-    def _complete(self, name: str, sums: dict[str, Tensor], steps: int) -> dict[str, Tensor]:
+    def _complete(self, name: str, sums: dict[str, Tensor]) -> dict[str, Tensor]:
         program = self.network.programs[name]
-        shape = (steps, self.samples, self.network.sizes[name])
+        shape = (self.steps, self.samples, self.network.sizes[name])
         silent = torch.zeros((), dtype=program.dtype, device=self.device).expand(shape)
         return {p: sums[p].to(program.dtype) if p in sums else silent for p in program.ports}
 
@@ -232,7 +245,8 @@ class _Batch:
     def _sweep(self, name: str, sums: Mapping[str, Tensor]) -> None:
         """All steps of a population that does not feed back."""
         program = self.network.programs[name]
-        done = program.run(
+        done = sweep(
+            program,
             sums,
             self.integers[name].shared,
             self._start(name),
@@ -241,45 +255,59 @@ class _Batch:
             shape=(self.samples, self.network.sizes[name]),
             record=program.words if name in self.record else (),
         )
-        self.events[name] = self._events(name, done.events, self.steps)
+        self.events[name] = self._events(name, done.events)
         self.states[name], self.last[name] = done.states, done.last
 
     def _loop(self, group: tuple[str, ...], outside: Mapping[str, Mapping[str, Tensor]]) -> None:
         """Step by step, for populations that feed each other."""
-        network = self.network
-        self.last |= {name: self._start(name) for name in group}
-        events: dict[str, list[Tensor]] = {name: [] for name in group}
-        states: dict[str, list[Mapping[str, Tensor]]] = {name: [] for name in group}
-        for t in range(self.steps):
-            for name in group:
-                sums = {port: s[t : t + 1] for port, s in outside[name].items()}
-                integers = self.integers[name]
-                for link in integers.links:
-                    if link.source in group and t >= link.delay and link.port in sums:
-                        current = link.product(events[link.source][t - link.delay])
-                        sums[link.port] = sums[link.port] + current.to(sums[link.port].dtype)
-                done = network.programs[name].run(
-                    sums,
-                    integers.shared,
-                    self.last[name],
-                    integers.gradients,
-                    steps=1,
-                    shape=(self.samples, network.sizes[name]),
-                )
-                self.last[name] = done.last
-                states[name].append(done.last)
-                events[name].append(self._events(name, done.events, 1)[0])
+        members = []
         for name in group:
-            self.events[name] = torch.stack(events[name])
-            if name in self.record:
-                words = network.programs[name].words
-                self.states[name] = {w: torch.stack([s[w] for s in states[name]]) for w in words}
+            program = self.network.programs[name]
+            integers = self.integers[name]
+            members.append(
+                Member(
+                    name,
+                    program,
+                    (self.samples, self.network.sizes[name]),
+                    outside[name],
+                    integers.shared,
+                    self._start(name),
+                    integers.gradients,
+                    program.words if name in self.record else (),
+                )
+            )
+        arcs = [arc for name in group for arc in self._arcs(name, group)]
+        for name, done in run_loop(members, arcs, self.steps).items():
+            self.events[name] = self._events(name, done.events)
+            self.states[name], self.last[name] = done.states, done.last
 
-    def _events(self, name: str, events: Tensor | None, steps: int) -> Tensor:
+    def _arcs(self, name: str, group: tuple[str, ...]) -> list[Arc]:
+        """Projections that stay inside a loop, those that a product can serve together."""
+        ports = self.network.programs[name].ports
+        together: dict[tuple[str, int], list[Link]] = {}
+        for link in self.integers[name].links:
+            if link.source in group and link.port in ports:
+                together.setdefault((link.source, link.delay), []).append(link)
+        return [
+            Arc(
+                source,
+                name,
+                delay,
+                tuple(k.port for k in links),
+                torch.cat([k.weights.to(_wider(*(k.dtype for k in links))) for k in links]),
+            )
+            for (source, delay), links in together.items()
+        ]
+
+    def _events(self, name: str, events: Tensor | None) -> Tensor:
         if events is not None:
             return events
-        shape = (steps, self.samples, self.network.sizes[name])
+        shape = (self.steps, self.samples, self.network.sizes[name])
         return torch.zeros((), device=self.device).expand(shape)
+
+
+def _wider(*types: torch.dtype) -> torch.dtype:
+    return torch.float64 if torch.float64 in types else torch.float32
 
 
 def torch_simulate(

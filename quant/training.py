@@ -25,8 +25,8 @@ from spikeloom.hls_model.errors import NetworkError, SampleError
 from spikeloom.hls_model.reference import components
 from spikeloom.quant.torch_network import Integers, Link, Run, TorchNetwork, largest_event
 from spikeloom.quant.torch_operators import Gradients, Surrogate
+from spikeloom.quant.torch_program import Program
 from spikeloom.quant.torch_quantizers import ShadowWeights
-from spikeloom.quant.torch_step import Program
 from spikeloom.quant.trainable_parts import (
     PopulationShadow,
     TrainablePopulation,

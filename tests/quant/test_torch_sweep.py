@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import library
 import numpy as np
 import pytest
 import torch
+from one_by_one import F64, leaf, step, widened
 
 from spikeloom.hls_model import Range
-from spikeloom.hls_model.neuron import as_argument, trace
-from spikeloom.hls_model.values import Value
-from spikeloom.quant.torch_backend import TorchBackend
+from spikeloom.hls_model.neuron import trace
 from spikeloom.quant.torch_operators import Gradients, Surrogate
-from spikeloom.quant.torch_step import Program
+from spikeloom.quant.torch_program import Program
+from spikeloom.quant.torch_sweep import sweep
 
-F64 = torch.float64
 STEPS, SAMPLES = 6, 3
 SUMS, BIAS = Range(-400, 600), Range(-9, 9)
 
@@ -24,9 +21,6 @@ SUMS, BIAS = Range(-400, 600), Range(-9, 9)
 def tensors_of(neuron, parameters, seed=3):
     """Sums, parameters, biases and initial states, all of which want gradients."""
     rng = np.random.default_rng(seed)
-
-    def leaf(array):
-        return torch.tensor(np.asarray(array), dtype=F64, requires_grad=True)
 
     shape = (STEPS, SAMPLES, library.SIZE)
     sums = {p: leaf(rng.integers(-40, 90, shape)) for p in neuron.ports}
@@ -39,30 +33,15 @@ def tensors_of(neuron, parameters, seed=3):
     return sums, shared, state
 
 
-def widened(parameters):
-    """Ranges that fold no parameter."""
-    return {n: Range.of(v) | Range(int(np.min(v)) - 1, int(np.max(v))) for n, v in
-            parameters.items()}  # fmt: skip
-
-
-def one_by_one(neuron, ranges, sums, shared, state, how):
-    """The oracle: the step itself in PyTorch's own graph."""
-    backend = TorchBackend(F64, how)
-    p = SimpleNamespace(**{n: backend.value(shared[f"p.{n}"], r) for n, r in ranges.items()})
-    state = {w: backend.value(state[w], r) for w, r in neuron.states().items()}
+def stepped(neuron, ranges, sums, shared, state, how):
+    """The oracle: events and state words of all steps."""
     events, words = [], {w: [] for w in state}
     for t in range(STEPS):
-        x = {
-            port: backend.value(s[t], SUMS) + backend.value(shared[f"bias.{port}"], BIAS)
-            for port, s in sums.items()
-        }
-        following, event = neuron.step(SimpleNamespace(**state), as_argument(x), p)
-        # What traces as an unchanged word is that word, in its declared range.
-        state = {w: backend.value(getattr(following, w).payload.tensor, r)
-                 for w, r in neuron.states().items()}  # fmt: skip
-        events.append(event.payload.tensor if isinstance(event, Value) else None)
+        x = {port: s[t] for port, s in sums.items()}
+        state, event = step(neuron, ranges, x, shared, state, how, of_sums=SUMS, of_bias=BIAS)
+        events.append(event)
         for w in words:
-            words[w].append(state[w].payload.tensor)
+            words[w].append(state[w])
     return events, {w: torch.stack(s) for w, s in words.items()}
 
 
@@ -73,14 +52,14 @@ def test_values_and_gradients(name, pass_saturated):
     ranges = widened(parameters)
     sums, shared, state = tensors_of(neuron, parameters)
     how = Gradients(Surrogate("atan", 0.5), torch.tensor(40.0, dtype=F64), pass_saturated)
-    events, words = one_by_one(neuron, ranges, sums, shared, state, how)
+    events, words = stepped(neuron, ranges, sums, shared, state, how)
     ports = dict.fromkeys(neuron.ports)
     program = Program(
         trace(neuron, dict.fromkeys(ports, SUMS), ranges, dict.fromkeys(ports, BIAS)), name
     )
     program.dtype = F64
-    done = program.run(
-        sums, shared, state, how, steps=STEPS, shape=(SAMPLES, library.SIZE), record=words
+    done = sweep(
+        program, sums, shared, state, how, steps=STEPS, shape=(SAMPLES, library.SIZE), record=words
     )
     weight = {w: torch.randn(s.shape, dtype=F64) for w, s in words.items()}
     expected = sum((weight[w] * s).sum() for w, s in words.items())
@@ -98,9 +77,9 @@ def test_values_and_gradients(name, pass_saturated):
     leaves = [*sums.values(), *shared.values(), *state.values()]
     oracle = torch.autograd.grad(expected, leaves, allow_unused=True)
     grads = torch.autograd.grad(found, leaves, allow_unused=True)
-    for leaf, a, b in zip((*sums, *shared, *state), oracle, grads, strict=True):
+    for name_, a, b in zip((*sums, *shared, *state), oracle, grads, strict=True):
         a, b = (torch.zeros(1, dtype=F64) if g is None else g for g in (a, b))
-        assert torch.allclose(a, b, rtol=1e-9, atol=1e-9), leaf
+        assert torch.allclose(a, b, rtol=1e-9, atol=1e-9), name_
 
 
 def test_what_needs_no_state_stays_outside_the_loop():
@@ -123,8 +102,8 @@ def test_nothing_is_kept_without_gradients():
     sums, shared, state = tensors_of(neuron, parameters)
     program = Program(trace(neuron, {"x": SUMS}, widened(parameters), {"x": BIAS}), "lif")
     with torch.no_grad():
-        done = program.run(
-            sums, shared, state, Gradients(), steps=STEPS, shape=(SAMPLES, library.SIZE)
+        done = sweep(
+            program, sums, shared, state, Gradients(), steps=STEPS, shape=(SAMPLES, library.SIZE)
         )
     assert not done.events.requires_grad
     assert done.states == {}
