@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from spikeloom.hls_model.errors import SemanticsError
-from spikeloom.quant.chain import Affine, Layer
+from spikeloom.quant.layers import Affine, Layer
 from spikeloom.quant.modules import Translators, linear, numbers
 
 __all__ = ["BREVITAS"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikeloom.hls_model.errors import CheckpointError, SemanticsError
-from spikeloom.quant.chain import Affine, Layer, Neurons, Scaling
+from spikeloom.quant.layers import Affine, Layer, Neurons, Scaling
 
 __all__ = [
     "TORCH",
@@ -44,6 +45,10 @@ _ORDERED = _CONTAINERS - {("torch", "ModuleList"), ("torch", "ModuleDict")}
 
 _FOREIGN = {"torch", "snntorch", "spikingjelly", "norse", "sinabs", "brevitas", "rockpool", "lava"}
 """Packages whose composed layers are known, or are not; a user's own are looked into."""
+
+
+_READ = {"snntorch": "1.0.0", "spikingjelly": "2.0.0", "norse": "1.1.0", "brevitas": "0.13.4"}
+"""The versions whose forward passes were read, and are run beside ours in tests."""
 
 
 def package(module: Any) -> str:
@@ -83,10 +88,20 @@ def translate(
     found = dict(_leaves(module, "", known, {}))
     layers = {name: known[_kind(m)](name, m) for name, m in found.items()}
     names = in_order([n for n, parts in layers.items() if parts], order)
-    notes: tuple[str, ...] = ()
+    notes = _versions(module)
     if order is None and not _is_ordered(module, known):
-        notes = (f"layers run in the order of their definition: {', '.join(names)}",)
-    return tuple(layer for name in names for layer in layers[name]), notes
+        notes.append(f"layers run in the order of their definition: {', '.join(names)}")
+    return tuple(layer for name in names for layer in layers[name]), tuple(notes)
+
+
+def _versions(module: Any) -> list[str]:
+    """What to say where another version is installed than the one that was read."""
+    used = {name: importlib.metadata.version(name) for name in packages(module) & _READ.keys()}
+    return [
+        f"{name} {version}: taken to behave as {_READ[name]}"
+        for name, version in sorted(used.items())
+        if version != _READ[name]
+    ]
 
 
 def in_order(names: Sequence[str], order: Sequence[str] | None) -> Sequence[str]:

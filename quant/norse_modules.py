@@ -24,8 +24,9 @@ import numpy.typing as npt
 
 from spikeloom.hls_model import LIF, CubaLIF, Integrator, NoLeak, ScaleLeak
 from spikeloom.hls_model.errors import SemanticsError
-from spikeloom.quant.chain import Affine, Layer, Neurons, Read, chain_graph, decay
+from spikeloom.quant.chain import Read, chain_graph
 from spikeloom.quant.graph import REAL, Graph
+from spikeloom.quant.layers import Affine, Layer, Neurons, decay
 from spikeloom.quant.modules import Translators, numbers, translate
 
 __all__ = ["module_graph"]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from spikeloom.hls_model.errors import CheckpointError, SemanticsError
-from spikeloom.quant.chain import Affine, Layer, Neurons, Read, chain_graph
+from spikeloom.quant.chain import Read, chain_graph
 from spikeloom.quant.graph import Graph
+from spikeloom.quant.layers import Affine, Layer, Neurons
 from spikeloom.quant.modules import in_order, normalization
 from spikeloom.quant.presets import Semantics
 from spikeloom.quant.snntorch_modules import RESETS

@@ -7,8 +7,9 @@ from typing import Any, cast, get_args
 
 from spikeloom.hls_model.errors import SemanticsError
 from spikeloom.quant.brevitas_layers import BREVITAS
-from spikeloom.quant.chain import Affine, Layer, Read, chain_graph
+from spikeloom.quant.chain import Read, chain_graph
 from spikeloom.quant.graph import Graph
+from spikeloom.quant.layers import Affine, Layer
 from spikeloom.quant.modules import TORCH, Translators, numbers, package, require_step, translate
 from spikeloom.quant.snntorch_neurons import Kind, Reset, neurons
 

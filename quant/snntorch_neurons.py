@@ -27,8 +27,8 @@ import numpy.typing as npt
 
 from spikeloom.hls_model import LIF, CubaLIF, Neuron
 from spikeloom.hls_model.errors import SemanticsError
-from spikeloom.quant.chain import Affine, Neurons, decay
 from spikeloom.quant.graph import REAL
+from spikeloom.quant.layers import Affine, Neurons, decay
 
 __all__ = ["Kind", "Reset", "neurons"]
 

@@ -26,8 +26,9 @@ import numpy.typing as npt
 
 from spikeloom.hls_model import LIF, Integrator, Neuron
 from spikeloom.hls_model.errors import SemanticsError
-from spikeloom.quant.chain import Affine, Layer, Neurons, Read, chain_graph, decay
+from spikeloom.quant.chain import Read, chain_graph
 from spikeloom.quant.graph import REAL, Graph
+from spikeloom.quant.layers import Affine, Layer, Neurons, decay
 from spikeloom.quant.modules import (
     TORCH,
     Translators,
@@ -71,12 +72,13 @@ def _node(name: str, module: Any) -> Neurons:
     """An IFNode, LIFNode or ParametricLIFNode."""
     require_step(name, module.surrogate_function, fires_at_zero=True)
     rest = 0.0 if module.v_reset is None else float(module.v_reset)
-    if module.get_reset_value("v") != rest:
+    start = module._memories_rv["v"]
+    if start != rest:
         raise SemanticsError(
-            f"the membrane of {name!r} must start at {rest:g}, its v_reset or 0, not at "
-            f"{module.get_reset_value('v')}; leave its reset value as it was built"
+            f"the membrane of {name!r} must start at {rest:g}, its v_reset or 0, not at {start}; "
+            "leave its reset value as it was built"
         )
-    if module._neuron_precision is not None:
+    if getattr(module, "_neuron_precision", None) is not None:
         raise SemanticsError(
             f"layer {name!r} must compute in the precision of its input, not in "
             f"{module._neuron_precision}; build it without reduced precision"

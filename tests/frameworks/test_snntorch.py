@@ -393,3 +393,9 @@ def test_a_leaky_that_never_resets_is_read_by_its_membrane():
     assert (graph.output.source, graph.populations[0].fires) == ("v", False)
     assert graph.populations[0].equation == "i = 0.5·i + x; v = 0.25·v + i; never fires"
     assert load(module, output="events").output.source == "events"
+
+
+def test_another_version_is_said(monkeypatch):
+    monkeypatch.setattr("importlib.metadata.version", {"snntorch": "0.9.4"}.get)
+    graph = load(nn.Sequential(nn.Linear(3, 2), snntorch.Leaky(0.5)))
+    assert graph.assumptions[1] == "snntorch 0.9.4: taken to behave as 1.0.0"
