@@ -4,6 +4,7 @@
 :class:`~spikeloom.hls_model.Network`, ``compare`` the two.
 """
 
+from spikeloom.quant.explain import explain
 from spikeloom.quant.graph import DECAY, MEMBRANE, MOST, REAL, Graph, Input, Population, Projection
 from spikeloom.quant.load import load
 from spikeloom.quant.presets import PRESETS
@@ -34,6 +35,7 @@ __all__ = [
     "Report",
     "Room",
     "compare",
+    "explain",
     "load",
     "quantize",
     "quantize_with_report",

@@ -1,17 +1,23 @@
-"""Loads a trained network, whatever its file is, as a float graph."""
+"""Loads a trained network, whatever its file is, with its exact semantics."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from math import inf
 from pathlib import Path
 from typing import Any, Literal
 
+from spikeloom.hls_model import Network
 from spikeloom.hls_model.errors import CheckpointError, SemanticsError
 from spikeloom.quant import (
+    hdf5,
+    net_file,
+    net_import,
     nir_file,
     nir_import,
     norse_modules,
+    sinabs_modules,
     snntorch_checkpoint,
     snntorch_modules,
     spikingjelly_modules,
@@ -23,8 +29,6 @@ from spikeloom.quant.presets import PRESETS, Semantics, resolve
 
 __all__ = ["load"]
 
-_HDF5 = b"\x89HDF\r\n\x1a\n"
-
 
 def load(
     source: Any,
@@ -34,22 +38,25 @@ def load(
     output: Literal["auto", "events", "membrane"] = "auto",
     layers: Sequence[str] | None = None,
     **options: Any,
-) -> Graph:
+) -> Graph | Network:
     """Load a checkpoint or a live module as a float graph with exact semantics.
+
+    A ``.net`` file of lava-dl holds integers: it becomes the integer network itself.
 
     Parameters
     ----------
     source
-        Path of a ``.nir`` file or of the ``state_dict`` of an snnTorch network, or a module of
-        snnTorch, SpikingJelly or Norse layers itself, with Linear, BatchNorm1d and Brevitas's
-        QuantLinear layers between.
+        Path of a ``.nir`` file, of lava-dl's ``.net``, or of the ``state_dict`` of an snnTorch
+        network; or a module of snnTorch, SpikingJelly, Norse or sinabs layers itself, with Linear,
+        BatchNorm1d and Brevitas's QuantLinear layers between.
     preset
         Whose behaviour the neurons have, one of :data:`~spikeloom.quant.presets.PRESETS`, with
         options after a colon (``"snntorch:reset=zero"``). Required for ``.nir`` files, which hold
         no reset mode, and for a ``state_dict``, which holds no ``reset_delay``. A module states
         everything itself.
     dt
-        Seconds of one step; required for ``.nir`` files, which hold time constants.
+        Seconds of one step; required for ``.nir`` files, which hold time constants (those of sinabs
+        count steps: there it is 1).
     output
         What the network delivers: the ``events`` of its last population, or its last ``membrane``;
         ``auto`` reads the membrane of a population that never resets, otherwise events.
@@ -57,8 +64,9 @@ def load(
         Names of a module's or ``state_dict``'s layers in the order in which they run; needed where
         that is not the order in which they were defined.
     options
-        Of the preset: ``reset`` and ``reset_delay`` (snntorch), ``reset`` (spikingjelly),
-        ``spikes`` (sinabs).
+        Of the preset: ``reset`` and ``reset_delay`` (snntorch), ``current`` (norse), ``reset``
+        (spikingjelly), ``spikes``, ``reset``, ``min_v`` and ``norm_input`` (sinabs), ``bias``
+        (rockpool), ``delay_shift`` (lava).
 
     Raises
     ------
@@ -78,13 +86,7 @@ def load(
         )
     path = Path(source)
     if _is_hdf5(path):
-        semantics = _nir_semantics(path, preset, options)
-        if dt is None or not dt > 0:
-            raise SemanticsError(
-                f"{path} holds time constants in seconds but no step; state dt, in seconds, as a "
-                f"positive number (--dt 1e-4), not {dt}"
-            )
-        return nir_import.to_graph(nir_file.read(path), path, semantics, float(dt), output)
+        return _hdf5(path, preset, dt, output, options)
     stated = _snntorch(preset, options)
     return snntorch_checkpoint.state_dict_graph(
         state_dict.read(path), path.name, stated, layers, output
@@ -94,21 +96,43 @@ def load(
 def _is_hdf5(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            start = file.read(len(_HDF5))
+            start = file.read(len(hdf5.SIGNATURE))
     except OSError as error:
         raise CheckpointError(
             f"the checkpoint {path} cannot be read: {error.strerror or error}; check its path"
         ) from error
     if not start:
         raise CheckpointError(f"the checkpoint {path} must not be empty; export it again")
-    return start == _HDF5 or path.suffix == ".nir"
+    return start == hdf5.SIGNATURE or path.suffix in (".nir", ".net")
+
+
+def _hdf5(
+    path: Path, preset: str | None, dt: float | None, output: str, options: dict[str, Any]
+) -> Graph | Network:
+    if net_file.is_net(path):
+        semantics = resolve(preset or "lava", options)
+        if semantics.name != "lava":
+            raise SemanticsError(
+                f"{path} is of lava-dl and must have the preset 'lava', not {semantics.name!r}; "
+                "leave it out"
+            )
+        return net_import.to_network(net_file.read(path), path, semantics, output)
+    semantics = _nir_semantics(path, preset, options)
+    if semantics.name == "sinabs" and dt is None:
+        dt = 1.0
+    if dt is None or not 0 < dt < inf:
+        raise SemanticsError(
+            f"{path} holds time constants in seconds but no step; state dt, in seconds, as a "
+            f"positive number (--dt 1e-4), not {dt}"
+        )
+    return nir_import.to_graph(nir_file.read(path), path, semantics, float(dt), output)
 
 
 def _nir_semantics(path: Path, preset: str | None, options: dict[str, Any]) -> Semantics:
     if preset is None:
         raise SemanticsError(
             f"{path} does not hold how its neurons reset; name the framework that trained it with "
-            f"preset, one of {list(PRESETS)}"
+            f"preset, one of {[p for p in PRESETS if p != 'lava']}"
         )
     return resolve(preset, options)
 
@@ -117,6 +141,7 @@ _MODULES = {
     "snntorch": snntorch_modules.module_graph,
     "spikingjelly": spikingjelly_modules.module_graph,
     "norse": norse_modules.module_graph,
+    "sinabs": sinabs_modules.module_graph,
 }
 """Importers of live modules, by the package of their neurons and the name of their preset."""
 

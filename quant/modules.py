@@ -47,7 +47,13 @@ _FOREIGN = {"torch", "snntorch", "spikingjelly", "norse", "sinabs", "brevitas", 
 """Packages whose composed layers are known, or are not; a user's own are looked into."""
 
 
-_READ = {"snntorch": "1.0.0", "spikingjelly": "2.0.0", "norse": "1.1.0", "brevitas": "0.13.4"}
+_READ = {
+    "snntorch": "1.0.0",
+    "spikingjelly": "2.0.0",
+    "norse": "1.1.0",
+    "sinabs": "3.1.3",
+    "brevitas": "0.13.4",
+}
 """The versions whose forward passes were read, and are run beside ours in tests."""
 
 

@@ -34,7 +34,7 @@ from spikeloom.quant.graph import MEMBRANE
 from spikeloom.quant.net_file import Dense, NetFile
 from spikeloom.quant.presets import Semantics
 
-__all__ = ["assumptions", "to_network"]
+__all__ = ["ORIGINS", "assumptions", "equation", "to_network"]
 
 Integers = npt.NDArray[np.int64]
 
@@ -46,6 +46,15 @@ _WIDEST = 32
 
 _ALIGN = 6
 _UNITY = 4096
+
+ORIGINS = {
+    "alpha": "4096 − iDecay",
+    "beta": "4096 − vDecay",
+    "threshold": "64·vThMant + 1",
+    "reset_value": "CUBA resets to 0",
+    "weights": "weight, without the binary places that are 0 in all of a block's",
+}
+"""Where the numbers of a ``.net`` file's network came from."""
 
 
 def to_network(net: NetFile, path: object, semantics: Semantics, output: str = "auto") -> Network:
@@ -110,6 +119,22 @@ def assumptions(network: Network) -> tuple[str, ...]:
                 f"these have {current.width} bits, as lava-dl's training has more"
             )
     return tuple(notes)
+
+
+def equation(population: Population) -> str:
+    """What a population of :func:`to_network` does in a step, with its numbers."""
+    numbers = {name: _shown(value) for name, value in population.parameters.items()}
+    fine = population.neuron.bits if isinstance(population.neuron, FineInput) else 0
+    return (
+        f"u = trunc({numbers['alpha']}·u / 4096) + {1 << fine}·x; "
+        f"v = trunc({numbers['beta']}·v / 4096) + u; "
+        f"spike if v ≥ {numbers['threshold']}, then v = {numbers['reset_value']}"
+    )
+
+
+def _shown(value: int | Integers) -> str:
+    lo, hi = int(np.min(value)), int(np.max(value))
+    return str(lo) if lo == hi else f"[{lo} … {hi}]"
 
 
 def _population(block: Dense) -> Population:

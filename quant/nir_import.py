@@ -133,7 +133,7 @@ class _Importer:
             discrete.neuron,
             discrete.parameters,
             discrete.gain * np.broadcast_to(constant, size),
-            discrete.origins,
+            discrete.origins if constant.any() else discrete.origins | {"bias": "none"},
         )
         return population, discrete.gain
 

@@ -134,6 +134,27 @@ def import_(
     _run_stage("import", out, force, json, checkpoint=checkpoint, preset=preset, dt=dt)
 
 
+def explain(
+    checkpoint: Checkpoint, preset: Preset = None, dt: Dt = None, json: Json = False
+) -> None:
+    """Say what was understood of a checkpoint.
+
+    Per population the equation in use, where each number came from, and what was assumed.
+    """
+    from spikeloom.quant import explain as explanation
+    from spikeloom.quant import load
+
+    found = explanation(load(checkpoint, preset=preset, dt=dt))
+    if json:
+        from json import dumps
+
+        sys.stdout.write(dumps(found, indent=2, ensure_ascii=False) + "\n")
+        return
+    from spikeloom.cli.explanation import show_explanation
+
+    show_explanation(found, str(checkpoint))
+
+
 def quantize(
     folder: Folder,
     samples: Samples = None,
@@ -263,6 +284,7 @@ def add_to(app: typer.Typer) -> None:
     """Register every command."""
     app.command("import")(import_)
     for command in (
+        explain,
         quantize,
         reference,
         generate,

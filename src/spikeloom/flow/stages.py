@@ -119,17 +119,18 @@ class Job:
 
 
 def import_checkpoint(job: Job) -> list[str]:
-    """checkpoint → ``graph.npz``: the float graph with its exact semantics."""
-    from spikeloom.flow.graph_file import save_graph
+    """checkpoint → ``graph.npz``: the float graph, or integer network, with exact semantics."""
+    from spikeloom.flow.imported import save_imported
     from spikeloom.quant import load
+    from spikeloom.quant.explain import assumptions
 
     settings = job.settings
     if settings.checkpoint is None:
         raise CheckpointError("there is no checkpoint; run `spikeloom import CHECKPOINT`")
-    graph = load(settings.checkpoint, preset=settings.preset, dt=settings.dt)
-    for assumption in graph.assumptions:
+    imported = load(settings.checkpoint, preset=settings.preset, dt=settings.dt)
+    for assumption in assumptions(imported):
         job.note(assumption)
-    save_graph(graph, job.folder / GRAPH)
+    save_imported(imported, job.folder / GRAPH)
     return [GRAPH]
 
 
@@ -138,11 +139,17 @@ def quantize(job: Job, room: Mapping[str, Room] | None = None) -> list[str]:
 
     ``room``: what there is for each population, where the hardware exists.
     """
-    from spikeloom.flow.graph_file import load_graph
+    from spikeloom.flow.imported import load_imported, require_no_options, taken_over
     from spikeloom.quant import quantize_with_report
 
     settings = job.settings
-    graph = load_graph(job.folder / GRAPH)
+    graph = load_imported(job.folder / GRAPH)
+    if isinstance(graph, Network):
+        require_no_options(settings)
+        job.note("the network is integer already: it is taken over as it is")
+        graph.save(job.folder / NETWORK)
+        write_json(job.folder / QUANTIZATION, taken_over(graph))
+        return [NETWORK, QUANTIZATION]
     if settings.samples is not None:
         samples = read_samples(settings.samples, settings.steps)
     else:
