@@ -42,9 +42,8 @@ def nodes(kind: str, random: np.random.Generator, grid: bool, mode: str, **setti
     threshold = float(random.integers(2, 7) / 8 if grid else random.uniform(0.3, 0.8))
     decays = {"LIFNode": "tau", "ParametricLIFNode": "init_tau"}
     settings |= {decays[kind]: tau} if kind in decays else {}
-    return getattr(neuron, kind)(
-        v_threshold=threshold, step_mode=mode, store_v_seq=True, **settings
-    )
+    keeps = {"step_mode": mode, "store_v_seq": mode == "m"}
+    return getattr(neuron, kind)(v_threshold=threshold, **keeps, **settings)
 
 
 def network(kind, random, grid, mode, dtype, **settings) -> nn.Module:
@@ -66,21 +65,26 @@ def run(module: nn.Module, samples: np.ndarray, names: dict[str, nn.Module]) -> 
     """In one call or step by step, whichever mode the layers have; membranes from V_reset."""
     functional.reset_net(module)
     spikes = {name: [] for name in names}
-    handles = [
-        neurons.register_forward_hook(lambda m, i, output, name=name: spikes[name].append(output))
-        for name, neurons in names.items()
-    ]
+    membranes = {name: [] for name in names}
+    handles = []
+    for name, neurons in names.items():
+
+        def record(neurons, inputs, output, name=name):
+            over_time = neurons.step_mode == "m"
+            spikes[name] += list(output) if over_time else [output]
+            membranes[name] += list(neurons.v_seq) if over_time else [neurons.v.clone()]
+
+        handles.append(neurons.register_forward_hook(record))
     steps = per_step(samples, next(module.parameters()).dtype)
-    mode = next(iter(names.values())).step_mode
-    for x in [steps] if mode == "m" else steps:
+    over_time = all(neurons.step_mode == "m" for neurons in names.values())
+    for x in [steps] if over_time else steps:
         module(x)
     for handle in handles:
         handle.remove()
-    fired = {n: v if mode == "s" else list(v[0]) for n, v in spikes.items()}
     rest = {n: m.v_reset or 0.0 for n, m in names.items()}
     return Recording(
-        {n: stack(v) for n, v in fired.items()},
-        {n: stack(list(m.v_seq)) - rest[n] for n, m in names.items()},
+        {n: stack(v) for n, v in spikes.items()},
+        {n: stack(v) - rest[n] for n, v in membranes.items()},
     )
 
 
@@ -139,9 +143,7 @@ def test_recurrence_through_a_container_is_imported(grid):
 
 def test_a_trained_batch_normalization_is_folded():
     random = np.random.default_rng(1)
-    module = nn.Sequential(
-        nn.Linear(6, 5), layer.BatchNorm1d(5), neuron.LIFNode(store_v_seq=True, v_threshold=0.5)
-    )
+    module = nn.Sequential(nn.Linear(6, 5), layer.BatchNorm1d(5), neuron.LIFNode(v_threshold=0.5))
     for _ in range(3):
         module[1](torch.randn(20, 5) * 2 + 0.5)
     module[1].weight.data = torch.tensor([1.0, -0.5, 2.0, 1.0, 0.25])
