@@ -146,6 +146,8 @@ def test_modules_are_imported(kind, last, leak):
     assert_imported(graph, samples, recording)
     assert graph.output.source == "v"
     assert graph.assumptions[0] == "preset norse"
+    shifted = any("is counted from" in text for text in graph.assumptions)
+    assert shifted == (leak or kind == "IAFCell")
 
 
 @cases
