@@ -16,7 +16,7 @@ demo: $(VENV)/.examples
 	$(bin)/spikeloom build examples/digits/digits.nir --board hx8k-evn --out $(DEMO)/hx8k-evn \
 	    --samples $(DEMO)/digits.npz --preset snntorch --dt 1e-3 --weight-bits 4
 
-test: $(VENV)/.test
+test: $(VENV)/.test $(VENV)/.pinned
 	$(bin)/python -m pytest -n $(JOBS) $(TESTS)
 
 # Types are checked against the packages that tests use, PyTorch among them.
@@ -38,6 +38,11 @@ clean:
 
 $(bin)/python:
 	$(PYTHON) -m venv $(VENV)
+
+# Frameworks whose own requirements contradict ours; they are run beside ours in tests.
+$(VENV)/.pinned: tests/frameworks/pinned.txt $(VENV)/.test
+	$(bin)/python -m pip install --quiet --no-deps --requirement $<
+	touch $@
 
 # One stamp per extra: installed once, and again when the dependencies change.
 $(VENV)/.%: pyproject.toml | $(bin)/python
