@@ -15,6 +15,8 @@ from spikeloom.quant.graph import Graph, Population, Projection
 
 __all__ = ["assumptions", "explain"]
 
+_TAKEN_OVER = "integers of the file, taken over as they are"
+
 
 def explain(imported: Graph | Network) -> dict[str, Any]:
     """The semantics of what :func:`~spikeloom.quant.load.load` returned, in plain values.
@@ -30,8 +32,10 @@ def explain(imported: Graph | Network) -> dict[str, Any]:
     """
     if isinstance(imported, Network):
         kind = "integer network"
-        populations = [_integers(p) for p in imported.populations]
-        projections = [_projection(p, net_import.ORIGINS["weights"]) for p in imported.projections]
+        of_lava = net_import.is_of_lava(imported)
+        populations = [(_of_lava if of_lava else _integers)(p) for p in imported.populations]
+        origin = net_import.ORIGINS["weights"] if of_lava else _TAKEN_OVER
+        projections = [_projection(p, origin) for p in imported.projections]
     else:
         kind = "float graph"
         populations = [_reals(p) for p in imported.populations]
@@ -52,7 +56,8 @@ def explain(imported: Graph | Network) -> dict[str, Any]:
 def assumptions(imported: Graph | Network) -> tuple[str, ...]:
     """What the checkpoint did not state, and what was taken instead."""
     if isinstance(imported, Network):
-        return net_import.assumptions(imported)
+        of_lava = net_import.is_of_lava(imported)
+        return net_import.assumptions(imported) if of_lava else ()
     return imported.assumptions
 
 
@@ -62,6 +67,14 @@ def _reals(population: Population) -> dict[str, Any]:
 
 
 def _integers(population: IntegerPopulation) -> dict[str, Any]:
+    biases = {f"bias of {port}": value for port, value in population.bias.items()}
+    numbers = {**population.parameters, **biases}
+    return _described(
+        population, f"{population.neuron}", numbers, dict.fromkeys(numbers, _TAKEN_OVER)
+    )
+
+
+def _of_lava(population: IntegerPopulation) -> dict[str, Any]:
     known = net_import.ORIGINS
     numbers = {name: v for name, v in population.parameters.items() if name in known}
     origins = {name: known[name] for name in numbers}

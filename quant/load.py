@@ -41,14 +41,15 @@ def load(
 ) -> Graph | Network:
     """Load a checkpoint or a live module as a float graph with exact semantics.
 
-    A ``.net`` file of lava-dl holds integers: it becomes the integer network itself.
+    A ``.net`` file of lava-dl holds integers: it becomes the integer network itself. A ``.npz``
+    that :meth:`Network.save <spikeloom.hls_model.Network.save>` wrote is one.
 
     Parameters
     ----------
     source
-        Path of a ``.nir`` file, of lava-dl's ``.net``, or of the ``state_dict`` of an snnTorch
-        network; or a module of snnTorch, SpikingJelly, Norse or sinabs layers itself, with Linear,
-        BatchNorm1d and Brevitas's QuantLinear layers between.
+        Path of a ``.nir`` file, of lava-dl's ``.net``, of an integer network (``.npz``), or of the
+        ``state_dict`` of an snnTorch network; or a module of snnTorch, SpikingJelly, Norse or
+        sinabs layers itself, with Linear, BatchNorm1d and Brevitas's QuantLinear layers between.
     preset
         Whose behaviour the neurons have, one of :data:`~spikeloom.quant.presets.PRESETS`, with
         options after a colon (``"snntorch:reset=zero"``). Required for ``.nir`` files, which hold
@@ -74,6 +75,8 @@ def load(
         If the file cannot be read or is not what it should be.
     SemanticsError
         If something needed is not stated, or the network does what no neuron of the library does.
+    ArtefactError
+        If an integer network is damaged, or of another version of the contract.
     """
     if output not in ("auto", "events", "membrane"):
         raise SemanticsError(f"output must be 'auto', 'events' or 'membrane', not {output!r}")
@@ -85,6 +88,13 @@ def load(
             "save it first"
         )
     path = Path(source)
+    if path.suffix == ".npz":
+        if preset is not None or dt is not None or output != "auto" or layers or options:
+            raise SemanticsError(
+                f"{path} is an integer network, which states everything itself; leave out preset, "
+                "dt and all other options"
+            )
+        return Network.load(path)
     if _is_hdf5(path):
         return _hdf5(path, preset, dt, output, options)
     stated = _snntorch(preset, options)

@@ -34,7 +34,7 @@ from spikeloom.quant.graph import MEMBRANE
 from spikeloom.quant.net_file import Dense, NetFile
 from spikeloom.quant.presets import Semantics
 
-__all__ = ["ORIGINS", "assumptions", "equation", "to_network"]
+__all__ = ["ORIGINS", "assumptions", "equation", "is_of_lava", "to_network"]
 
 Integers = npt.NDArray[np.int64]
 
@@ -98,6 +98,18 @@ def to_network(net: NetFile, path: object, semantics: Semantics, output: str = "
         tuple(populations),
         tuple(projections),
         Output(source, MEMBRANE if output == "membrane" else EVENTS),
+    )
+
+
+def is_of_lava(network: Network) -> bool:
+    """Whether :func:`to_network` made a network."""
+    synapse = ScaleLeak(12, "trunc", parameter="alpha")
+    return all(
+        isinstance(p.neuron, FineInput)
+        and isinstance(p.neuron.neuron, CubaLIF)
+        and p.neuron.neuron.synapse == synapse
+        and p.neuron.bits >= _ALIGN
+        for p in network.populations
     )
 
 

@@ -5,6 +5,17 @@ import json
 import h5py
 import numpy as np
 
+from spikeloom.hls_model import (
+    GatedUnit,
+    Grading,
+    Input,
+    Network,
+    Output,
+    Population,
+    Projection,
+    Range,
+    SigmoidTable,
+)
 from spikeloom.quant import explain, load
 
 
@@ -50,4 +61,23 @@ def test_an_integer_network_is_explained(tmp_path):
     (projection,) = found["projections"]
     assert (projection["lo"], projection["hi"], projection["delay"]) == (-2, 4, 1)
     assert found["assumptions"][0] == "preset lava"
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_an_integer_network_of_ones_own_is_explained(tmp_path):
+    neuron = GatedUnit(Range.unsigned(9), Range.signed(12), SigmoidTable(4), Grading(127, 2, 3))
+    network = Network(
+        (Input("sound", (2,), Range(-9, 9)),),
+        (Population("unit", 3, neuron, bias={"forget": np.array([5, 6, 7])}),),
+        (Projection("sound", "unit", np.full((3, 2), -4), "cell"),),
+        Output("unit"),
+    )
+    network.save(tmp_path / "n.npz")
+    found = explain(load(tmp_path / "n.npz"))
+    (population,) = found["populations"]
+    assert population["equation"].startswith("GatedUnit(i=")
+    (bias,) = population["numbers"]
+    assert (bias["name"], bias["lo"], bias["hi"]) == ("bias of forget", 5, 7)
+    assert found["projections"][0]["origin"] == "integers of the file, taken over as they are"
+    assert found["assumptions"] == []
     assert json.loads(json.dumps(found)) == found

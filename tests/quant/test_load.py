@@ -4,9 +4,10 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from networks import random_network
 
 from spikeloom.hls_model import EVENTS, NoLeak
-from spikeloom.hls_model.errors import CheckpointError, SemanticsError
+from spikeloom.hls_model.errors import ArtefactError, CheckpointError, SemanticsError
 from spikeloom.quant import load, quantize_with_report, simulate
 
 LOAD = {"preset": "snntorch", "dt": 1e-3}
@@ -242,3 +243,16 @@ def test_events_can_be_chosen_as_output(write_nir, lif_chain):
     path = write_nir(lif_chain)
     assert load(path, **LOAD).output.source == EVENTS
     assert load(path, **LOAD, output="membrane").output.source == "v"
+
+
+def test_an_integer_network_is_itself(tmp_path):
+    network = random_network(np.random.default_rng(1))
+    path = tmp_path / "n.npz"
+    network.save(path)
+    assert load(path).hash == network.hash
+    for option in ({"preset": "snntorch"}, {"dt": 1e-3}, {"output": "events"}):
+        with pytest.raises(SemanticsError, match=r"is an integer network, which states every"):
+            load(path, **option)
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(ArtefactError, match=r"n.npz"):
+        load(path)

@@ -24,7 +24,10 @@ class StageName(enum.StrEnum):
 
 
 Checkpoint = Annotated[
-    Path, typer.Argument(metavar="CHECKPOINT", help="Trained network: .nir, or .pt (state_dict).")
+    Path,
+    typer.Argument(
+        metavar="CHECKPOINT", help="Trained network: .nir, .pt (state_dict), .net or .npz."
+    ),
 ]
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the artefacts.")]
 Out = Annotated[Path, typer.Option(metavar="DIR", help="Folder of the artefacts.")]
