@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from spikeloom.bench.training import training
 from spikeloom.hls_model import LIF, Input, Network, Output, Population, Projection, Range, simulate
 
 __all__ = ["PROGRAMS"]
@@ -191,6 +192,11 @@ def edit_to_cosim() -> dict[str, Any]:
 
 
 PROGRAMS = MappingProxyType(
-    {"reference": reference, "generation": generation, "edit-to-cosim": edit_to_cosim}
+    {
+        "reference": reference,
+        "training": training,
+        "generation": generation,
+        "edit-to-cosim": edit_to_cosim,
+    }
 )
 """All rows by name."""
