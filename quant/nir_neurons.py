@@ -19,8 +19,11 @@ __all__ = ["Discrete", "discretize"]
 
 Array = npt.NDArray[np.float64]
 
-_ULPS = 4
-"""Roundings in single precision by which a gain of 1 may differ from 1 in a file."""
+_SHORT = 12
+"""Bits of the mantissa of a number that is likelier meant than met by chance."""
+
+_ROUNDINGS = 4
+"""Units in the last place by which τ, dt and r, each rounded, may move what they give."""
 
 _CURRENT_DECAY = ScaleLeak(0, parameter="alpha")
 
@@ -139,7 +142,7 @@ class _Discretizer:
                 gain = r * np.where(endless, 1.0, 1 - beta)
             case _:
                 gain = r
-        return self._leak(beta, key, DECAY, "beta"), self._tidy_gain(gain)
+        return self._leak(beta, key, DECAY, "beta"), self._tidy(gain)
 
     def _perfect_membrane(self) -> tuple[Leak, Array]:
         gain = self.numbers["r"]
@@ -172,7 +175,7 @@ class _Discretizer:
                     "current='jump' for its LIFCell, which adds its input to the current, or "
                     "'filtered' for what its from_nir builds"
                 )
-        return self._leak(alpha, "tau_syn", _CURRENT_DECAY, "alpha"), self._tidy_gain(gain)
+        return self._leak(alpha, "tau_syn", _CURRENT_DECAY, "alpha"), self._tidy(gain)
 
     def _leak(self, decay: Array, key: str, leak: ScaleLeak, parameter: str) -> Leak:
         name = self.node.name
@@ -206,7 +209,7 @@ class _Discretizer:
                 f"{gain} of node {node.name!r} must be finite, not "
                 f"{factor[~endless & ~np.isfinite(factor)][0]}; go back to an earlier checkpoint"
             )
-        ratio = self.dt / tau
+        ratio = self._tidy(self.dt / tau)
         if self.semantics.decay == "euler" and (ratio > 1 + 1e-6).any():
             raise SemanticsError(
                 f"dt must be at most the {key} of node {node.name!r}, {tau.min():g} s, not "
@@ -215,17 +218,18 @@ class _Discretizer:
         return np.minimum(ratio, 1) if self.semantics.decay == "euler" else ratio, endless
 
     def _decay(self, ratio: Array) -> Array:
-        exact = np.exp(-ratio) if self.semantics.decay == "exponential" else 1 - ratio
-        return self._tidy(exact)
+        return self._tidy(np.exp(-ratio)) if self.semantics.decay == "exponential" else 1 - ratio
 
     def _tidy(self, values: Array) -> Array:
-        """In single precision, where the file is: the framework computed no more digits."""
-        return values.astype(np.float32).astype(np.float64) if self.node.is_single else values
+        """Short binary numbers, such as 0.875, where the file's precision hides them.
 
-    def _tidy_gain(self, gain: Array) -> Array:
-        """The same, and 1 where only the roundings of τ/dt differ from it."""
-        tolerance = _ULPS * np.finfo(np.float32).eps if self.node.is_single else 0
-        return np.where(np.abs(gain - 1) <= tolerance, 1.0, self._tidy(gain))
+        tau = dt/0.125 was rounded when it was computed, and once more when it was written.
+        """
+        precision = np.finfo(np.float32 if self.node.is_single else np.float64)
+        mantissa, exponent = np.frexp(values)
+        short = np.ldexp(np.rint(np.ldexp(mantissa, _SHORT)), exponent - _SHORT)
+        near = np.abs(short - values) <= _ROUNDINGS * precision.eps * np.abs(values)
+        return np.where(near, short, values)
 
     def _driven(self, leak: Leak) -> LIF | Integrator | MultiSpikeLIF:
         """The neuron without its current, and its parameters."""
