@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from spikeloom.hls_model.graded import MultiSpikeLIF
+from spikeloom.hls_model.graded import GradedLIF, MultiSpikeLIF
 from spikeloom.hls_model.neuron import Neuron, State
 from spikeloom.hls_model.neurons import LIF, Integrator, Leak
 from spikeloom.hls_model.ranges import Range
@@ -31,7 +31,7 @@ class CubaLIF(Neuron):
 
     i: Range
     synapse: Leak
-    neuron: LIF | Integrator | MultiSpikeLIF
+    neuron: LIF | Integrator | MultiSpikeLIF | GradedLIF
     uses_old_current: bool = False
 
     @property

@@ -49,6 +49,7 @@ NEURONS = {
         MultiSpikeLIF(V, 2, ShiftLeak((3,)), clamped=True),
         {"threshold": EACH, "lowest": EACH - 70},
     ),
+    "graded cuba": (CubaLIF(V, ShiftLeak((2,)), GradedLIF(V, GRADING)), {}),
     "multi-spike cuba": (
         CubaLIF(V, ScaleLeak(8, "trunc", parameter="alpha"), MultiSpikeLIF(V, 3, ScaleLeak(8))),
         {"alpha": 200, "beta": 240, "threshold": EACH},
