@@ -212,10 +212,7 @@ class _Back:
         how = self.frame.member.gradients
         pull_back(program.each, grads, local, how, self.active, whole=False)
         frame.kept[t] = []
-        self.carry = {
-            w: grads[program.word_inputs[w]] if w in program.word_inputs else None
-            for w in program.words
-        }
+        self.carry = program.carried(grads, how)
         for i in program.shared_each:
             if i in self.active:
                 accumulate(self.shared, i, grads[i])

@@ -87,11 +87,13 @@ class Gradients:
     unit : the threshold that distances are measured by, where no constant of the code says: one
         number or [size], in integer units
     pass_saturated : values beyond a range pass gradients, too
+    detached : state words that pass no gradient from one step to the step before
     """
 
     surrogate: Surrogate = field(default_factory=Surrogate)
     unit: Tensor | float = 1.0
     pass_saturated: bool = False
+    detached: frozenset[str] = frozenset()
 
     def of_comparison(self, a: Tensor, b: Tensor, ranges: tuple[Range, ...]) -> Tensor:
         constant = next((abs(r.lo) for r in ranges if r.is_constant and r.lo), None)

@@ -155,6 +155,14 @@ class Program:
             instruction.run(values)
         return values
 
+    def carried(self, grads: Values, how: Gradients) -> dict[str, Tensor | None]:
+        """Gradients of the state words that a step began with."""
+        found: dict[str, Tensor | None] = dict.fromkeys(self.words)
+        for word, i in self.word_inputs.items():
+            if word not in how.detached:
+                found[word] = grads[i]
+        return found
+
     def active(self, inputs: frozenset[str]) -> set[int]:
         """Values that depend on these inputs or on the state: where gradients go."""
         if inputs not in self._active:

@@ -171,10 +171,7 @@ class _Backward:
             for i, value in zip(program.kept, forward.kept[t], strict=True):
                 local[i] = value
             pull_back(program.loop, grads, local, self.how, self.active, whole=False)
-            carry = {
-                w: grads[program.word_inputs[w]] if w in program.word_inputs else None
-                for w in program.words
-            }
+            carry = program.carried(grads, self.how)
             for i, found_grads in entering.items():
                 found_grads.append(grads[i])
             for i in program.sharing:

@@ -6,7 +6,9 @@ neurons' own ``step``; the backward pass moves the real numbers that they are ro
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,21 +19,26 @@ from spikeloom.hls_model import (
     EVENTS,
     Input,
     Network,
+    Neuron,
     Output,
     Population,
     Projection,
 )
 from spikeloom.hls_model.errors import NetworkError, SampleError
+from spikeloom.hls_model.neuron import decode_setting, encode_setting
 from spikeloom.hls_model.reference import components
-from spikeloom.quant.torch_network import Integers, Link, Run, TorchNetwork, largest_event
+from spikeloom.quant.population_shadow import PopulationShadow
+from spikeloom.quant.torch_batch import Run
+from spikeloom.quant.torch_network import Integers, Link, TorchNetwork, largest_event
 from spikeloom.quant.torch_operators import Gradients, Surrogate
 from spikeloom.quant.torch_program import Program
 from spikeloom.quant.torch_quantizers import ShadowWeights
 from spikeloom.quant.trainable_parts import (
-    PopulationShadow,
     TrainablePopulation,
     TrainableProjection,
     event_unit,
+    narrowed,
+    with_ranges,
 )
 from spikeloom.quant.worst_case import trace_worst_case
 
@@ -49,6 +56,9 @@ class TrainableNetwork(nn.Module):
         What stands for the derivative of a comparison.
     pass_saturated
         Values that saturate pass gradients, too.
+    detached
+        State words that pass no gradient from one step to the step before: with ``("fired",)``,
+        delayed resets pass none, as in snnTorch.
 
     Raises
     ------
@@ -67,13 +77,16 @@ class TrainableNetwork(nn.Module):
         *,
         surrogate: Surrogate | None = None,
         pass_saturated: bool = False,
+        detached: Collection[str] = (),
     ) -> None:
         super().__init__()
         self.inputs = {i.name: i for i in inputs}
         self.declared = {p.name: p for p in populations}
         self.links = tuple(projections)
         self.output = output
-        self.surrogate, self.pass_saturated = surrogate or Surrogate(), pass_saturated
+        self.gradients = Gradients(
+            surrogate or Surrogate(), pass_saturated=pass_saturated, detached=frozenset(detached)
+        )
         sizes = {n: node.size for n, node in (self.inputs | self.declared).items()}
         for q in projections:
             _require_ends(q, self.inputs, self.declared)
@@ -88,9 +101,7 @@ class TrainableNetwork(nn.Module):
             }
         )
         self.populations = nn.ModuleDict({p.name: self._shadow(p) for p in populations})
-        ranges = {p.name: self._population(p.name).ranges for p in populations}
-        dataflows, self.events = trace_worst_case(inputs, populations, projections, ranges)
-        self.programs = {n: Program(dataflow, n) for n, dataflow in dataflows.items()}
+        self._trace()
         self.groups = tuple(components(self.export()))
         self._require_outside_loops()
 
@@ -126,8 +137,59 @@ class TrainableNetwork(nn.Module):
         """What a readout of 1 stands for: [output size] or [1]."""
         name = self.output.population
         if self.output.source == EVENTS:
-            return torch.tensor([self.units[name]])
+            return torch.tensor([self.units[name]], device=next(self.parameters()).device)
         return self._population(name).membrane()
+
+    @torch.no_grad()
+    def narrow(self, x: Any, steps: int | None = None, margin: float = 1.25) -> None:
+        """Give each state word the fewest bits that hold what it reaches on samples.
+
+        Declare wide ranges, train, narrow, train a little more: words saturate at their ranges.
+        No range becomes wider than it is, and membranes still hold twice their threshold. Values
+        inside a step that are narrowed to a word's range, such as a gated unit's candidate, then
+        saturate there, too.
+
+        Parameters
+        ----------
+        margin
+            Factor between the largest state and the range's end, before that is widened to a
+            power of two.
+        """
+        if not margin >= 1:
+            raise NetworkError(f"margin must be at least 1, not {margin}")
+        run = self.run(x, steps)
+        for name, words in run.states.items():
+            shadow = self._population(name)
+            threshold = shadow.shared({}).get("p.threshold", torch.zeros(()))
+            least = 2 * float(threshold.max())
+            ranges = {
+                word: narrowed(r, margin * max(float(words[word].abs().max()), least))
+                for word, r in shadow.population.neuron.states().items()
+            }
+            self._set_neuron(name, with_ranges(shadow.population.neuron, ranges))
+        self._trace()
+
+    def get_extra_state(self) -> dict[str, str]:
+        """The neurons, whose ranges :meth:`narrow` changes."""
+        return {n: json.dumps(encode_setting(p.neuron)) for n, p in self.declared.items()}
+
+    def set_extra_state(self, state: dict[str, str]) -> None:
+        for name, neuron in state.items():
+            self._set_neuron(name, decode_setting(json.loads(neuron)))
+        self._trace()
+
+    def _set_neuron(self, name: str, neuron: Neuron) -> None:
+        self.declared[name] = replace(self.declared[name], neuron=neuron)
+        self._population(name).population = self.declared[name]
+
+    def _trace(self) -> None:
+        """Make the steps' programs."""
+        populations = tuple(self.declared.values())
+        ranges = {p.name: self._population(p.name).ranges for p in populations}
+        dataflows, self.events = trace_worst_case(
+            tuple(self.inputs.values()), populations, self.links, ranges
+        )
+        self.programs = {n: Program(dataflow, n) for n, dataflow in dataflows.items()}
 
     @torch.no_grad()
     def export(self) -> Network:
@@ -192,7 +254,7 @@ class TrainableNetwork(nn.Module):
             largest = largest_event(self.events[q.source])
             links.append(Link(q.source, q.target, q.port, q.delay, integers, largest))
         shared = shadow.shared(added)
-        gradients = Gradients(self.surrogate, shadow.unit(shared), self.pass_saturated)
+        gradients = replace(self.gradients, unit=shadow.unit(shared))
         return Integers(tuple(links), shared, gradients)
 
     def _choose_scale(self, p: TrainablePopulation, weights: Mapping[str, Tensor]) -> Tensor:

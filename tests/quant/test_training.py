@@ -29,7 +29,8 @@ from spikeloom.hls_model import (
     select,
 )
 from spikeloom.hls_model.errors import NetworkError, SampleError
-from spikeloom.quant.trainable_parts import TrainablePopulation, TrainableProjection
+from spikeloom.quant.torch_operators import Surrogate
+from spikeloom.quant.trainable_parts import TrainablePopulation, TrainableProjection, narrowed
 from spikeloom.quant.training import TrainableNetwork
 
 V = Range.signed(12)
@@ -163,6 +164,66 @@ def test_state_dicts(name, tmp_path):
     other.load_state_dict(torch.load(tmp_path / "module.pt", weights_only=True))
     assert difference(module.export(), other.export()) == set()
     assert torch.equal(module.eval()(x), other.eval()(x))
+
+
+@pytest.mark.parametrize("name", ["chain", "fine", "current", "gated"])
+def test_ranges_narrow_to_what_is_reached(name, tmp_path):
+    module, x = NETWORKS[name](), spikes(density=0.2)
+    optimize(module, x, 3)
+    before = {n: p.neuron.states() for n, p in module.declared.items()}
+    peaks = {n: {w: s.abs().max().item() for w, s in words.items()}
+             for n, words in module.eval().run(x).states.items()}  # fmt: skip
+    readout = module(x)
+    module.narrow(x, margin=1)
+    # A gated unit's candidate saturates like its current, which may never get that far.
+    assert name == "gated" or torch.equal(module(x), readout)
+    after = {p.name: p.neuron.states() for p in module.export().populations}
+    assert before != after
+    for n, words in after.items():
+        for word, r in words.items():
+            assert r in before[n][word]
+            assert r.hi >= peaks[n][word]
+    assert same_as_reference(module, spikes(density=0.9).numpy())
+    torch.save(module.state_dict(), tmp_path / "module.pt")
+    other = NETWORKS[name]()
+    other.load_state_dict(torch.load(tmp_path / "module.pt", weights_only=True))
+    assert difference(module.export(), other.export()) == set()
+    assert same_as_reference(other, x.numpy())
+
+
+def test_narrow_words():
+    assert narrowed(Range.signed(12), 100.2) == Range.signed(8)
+    assert narrowed(Range.signed(12), 128) == Range.signed(9)
+    assert narrowed(Range.unsigned(9), 0) == Range.unsigned(1)
+    assert narrowed(Range(-100, 100), 120) == Range(-100, 100)
+    with pytest.raises(NetworkError, match=r"margin must be at least 1, not 0\.5"):
+        classifier().narrow(spikes(), margin=0.5)
+
+
+def test_delayed_resets_can_be_detached():
+    """As in snnTorch: the membrane's gradient passes, the reset's does not."""
+    one = torch.ones(1, 3, 1)
+
+    def gradient(**options):
+        module = TrainableNetwork(
+            [Input("x", (1,))],
+            [
+                TrainablePopulation(
+                    "h", 1, LIF(V, ShiftLeak((1,)), delayed=True), {"threshold": 1.0},
+                    scale=1 / 64,
+                )
+            ],
+            [TrainableProjection("x", "h", 8, start=[[1.0]])],
+            Output("h", "v"),
+            surrogate=Surrogate("box", 9.0),
+            **options,
+        )  # fmt: skip
+        module(one).sum().backward()
+        return module.projections["x→h"].weight.grad.item()
+
+    # v3 = v2/2 + x − s2, v2 = v1/2 + x − s1 and v1 = x, where ds/dv is 1 throughout.
+    assert gradient(detached=("fired",)) == pytest.approx(1 + 1 / 2 + 1 / 4)
+    assert gradient() == pytest.approx(1 - (1 / 2) * (1 - 1 / 2))
 
 
 @dataclass(frozen=True)
