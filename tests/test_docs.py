@@ -79,7 +79,7 @@ def test_commands_are_described():
     from spikeloom.flow import STAGES
 
     text = (ROOT / "docs" / "reference.md").read_text()
-    for command in (*STAGES, "build", "flash", "boards", "doctor"):
+    for command in (*STAGES, "explain", "build", "flash", "boards", "doctor"):
         assert f"\nspikeloom {command}" in text
 
 
