@@ -108,7 +108,8 @@ class TrainablePopulation:
     @property
     def is_scale_free(self) -> bool:
         inner = self.neuron.neuron if isinstance(self.neuron, FineInput) else self.neuron
-        return isinstance(inner, _SCALE_FREE)
+        has_units = any(isinstance(s, Grading) for s in settings_of(inner))
+        return isinstance(inner, _SCALE_FREE) and not has_units
 
     def scales(self) -> dict[str, Any]:
         """What a weighted sum of 1 stands for by port; no entry where the weights decide.

@@ -15,6 +15,7 @@ from spikeloom.hls_model import (
     CubaLIF,
     FineInput,
     GatedUnit,
+    GradedLIF,
     Grading,
     Input,
     Integrator,
@@ -265,6 +266,21 @@ def test_its_scale_must_be_stated():
         NetworkError, match="'h' must state its scale, since Bursting is no neuron that works at"
     ):
         own(scale=None)
+
+
+def test_graded_neurons_work_at_one_scale_only():
+    graded = GradedLIF(V, Grading(31 << 2, 2, dead=3))
+    behind = CubaLIF(V, ScaleLeak(6, parameter="alpha"), graded)
+    with pytest.raises(
+        NetworkError, match="'h' must state its scale, since GradedLIF is no neuron"
+    ):
+        classifier(hidden=TrainablePopulation("h", 9, graded))
+    hidden = TrainablePopulation("h", 9, behind, {"alpha": 0.5}, scale=1 / 64)
+    module = classifier(hidden=hidden)
+    assert not module.populations["h"].scales["x"].change.requires_grad
+    assert module.units["h"] == 4 / 64
+    optimize(module, spikes(), 3)
+    assert same_as_reference(module, spikes().numpy())
 
 
 def test_inputs_of_other_units_and_held():
