@@ -15,7 +15,8 @@ from spikeloom.hls_model.errors import FitError
 from spikeloom.hls_model.network import Network
 from spikeloom.rtl.design import Design
 from spikeloom.rtl.families import FAMILIES
-from spikeloom.rtl.fit import Budget, Knob, fit
+from spikeloom.rtl.fit import Budget, Kind, Knob, LatencyBound
+from spikeloom.rtl.fit import fit as choose
 from spikeloom.rtl.link import Link
 from spikeloom.rtl.protocol import Identity
 from spikeloom.rtl.uart import MIN_DIVISOR, divisor_of
@@ -37,10 +38,15 @@ def generate(
     *,
     lanes: Knob = None,
     units: Knob = None,
+    accumulators: Kind = None,
+    weights: Kind = None,
     target_mhz: float | None = None,
     activity: Mapping[str, float] | None = None,
+    fit: str = "latency",
+    max_latency_us: float | None = None,
+    steps: int | None = None,
 ) -> Design:
-    """A design for ``network``.
+    """A design for ``network``: as fast as the board allows, or the smallest that is fast enough.
 
     Parameters
     ----------
@@ -49,29 +55,64 @@ def generate(
     lanes, units
         Accumulator lanes (L) and neuron units (U): one number for all populations, numbers by
         population, or free to be chosen.
+    accumulators, weights
+        Kinds of memory, as :class:`.rtl.plan.CorePlan` names them, for all populations or by
+        population; ``weights="loadable"`` lets a running board take other weights.
     target_mhz
         The clock to aim for; by default the family's.
     activity
         Mean number of events per step by input and population, which weighs lanes against units
         (see :func:`spikeloom.hls_model.reference.events_per_step`); by default a tenth of each.
 
+    fit
+        ``"latency"``: the fastest that fits. ``"area"``: the fewest look-up tables with which a
+        sample takes at most ``max_latency_us`` on average, by the estimate; needs ``steps``, the
+        steps of a sample.
+
     Raises
     ------
     BoardError
         If there is no such board.
     FitError
-        If the network does not fit, or a knob makes no sense for it.
+        If the network does not fit, a knob makes no sense for it, or no build is fast enough.
     """
-    if board is None:
+    found = find_board(board) if isinstance(board, str) else board
+    if found is None:
         family, budget = FAMILIES["ecp5"], None
     else:
-        device = (find_board(board) if isinstance(board, str) else board).device
+        device = found.device
         family = FAMILIES[device.timing]
         luts = int(device.lut4 * _USABLE_LUTS) - _LINK_LUTS
-        budget = Budget(device.name, luts, device.bram.count - _LINK_BLOCKS)
+        budget = Budget(
+            device.name, luts, device.bram.count - _LINK_BLOCKS, device.spram.count)
     target = target_mhz or family.target_mhz
-    plans = fit(network, family, target, budget, lanes=lanes, units=units, activity=activity)
+    clock_mhz = float(plan_clock(found, target).mhz) if found is not None else target
+    bound = _latency_bound(fit, max_latency_us, steps, clock_mhz)
+    plans = choose(
+        network, family, target, budget, lanes=lanes, units=units, accumulators=accumulators,
+        weights=weights, activity=activity, bound=bound,
+    )
     return Design(network, family, target, plans)
+
+
+def _latency_bound(
+    fit: str, max_latency_us: float | None, steps: int | None, clock_mhz: float
+) -> LatencyBound | None:
+    if fit not in ("latency", "area"):
+        raise FitError(f"fit must be 'latency' or 'area', not {fit!r}")
+    if fit == "latency":
+        if max_latency_us is not None:
+            raise FitError(
+                "max_latency_us bounds the latency of fit='area'; give both, or neither"
+            )
+        return None
+    if max_latency_us is None or max_latency_us <= 0:
+        raise FitError(
+            f"fit='area' must have a max_latency_us above 0 to keep to, not {max_latency_us}"
+        )
+    if steps is None or steps < 1:
+        raise FitError(f"fit='area' must know the steps of a sample, at least 1, not {steps}")
+    return LatencyBound(max_latency_us, steps, clock_mhz)
 
 
 class LinkedDesign(wiring.Component):

@@ -13,7 +13,7 @@ from amaranth.hdl import *
 __all__ = ["Block", "find_block"]
 
 
-_TABLES_PER_BLOCK = 40
+_TABLES_PER_BLOCK = 12
 """Look-up tables that are worth a block RAM."""
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from spikeloom.hls_model.network import Network
+from spikeloom.rtl.estimate import estimate, link_estimate, sample_cycles, total
 from spikeloom.rtl.families import Family
 from spikeloom.rtl.network import NetworkCores
 from spikeloom.rtl.plan import CorePlan
@@ -36,6 +38,20 @@ class Design:
     def verilog(self, name: str = "spikeloom") -> str:
         """Verilog with event streams ``i_<input>`` and ``o`` as ports."""
         return to_verilog(self.cores(), name)
+
+    def estimate(
+        self, steps: int | None = None, activity: Mapping[str, float] | None = None
+    ) -> dict[str, float | None]:
+        """What the cores and a host link are expected to take of a device, and the mean cycles per
+        sample of ``steps`` steps with ``activity`` (see :func:`.estimate.sample_cycles`)."""
+        needed = total([*map(estimate, self.plans.values()), link_estimate(self.plans)])
+        cycles = steps and sample_cycles([*self.plans.values()], steps, activity)
+        return {
+            "lut4": needed.luts,
+            "bram": needed.blocks,
+            "spram": needed.sprams,
+            "cycles_per_sample": cycles,
+        }
 
     def as_dict(self) -> dict[str, Any]:
         return {

@@ -1,16 +1,16 @@
 """Estimates what a core needs before anything is synthesised: look-up tables, blocks, cycles."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
 from spikeloom.rtl.blocks import find_block
 from spikeloom.rtl.events import EventLayout, shape_of
 from spikeloom.rtl.families import Family
-from spikeloom.rtl.plan import CorePlan
+from spikeloom.rtl.plan import WORD_BITS, CorePlan
 from spikeloom.rtl.weights import parameter_layout
 
-__all__ = ["Estimate", "estimate", "step_cycles"]
+__all__ = ["Estimate", "estimate", "link_estimate", "sample_cycles", "step_cycles", "total"]
 
 _FIXED_LUTS = 160
 """Sequencer, emitter and queues of a core, apart from what grows with its knobs."""
@@ -18,27 +18,58 @@ _FIXED_LUTS = 160
 _QUEUE_BLOCKS = 1
 """The queue in front of a core, where there is no distributed RAM."""
 
+_REGISTER_QUEUE = 4
+"""Entries of a queue that registers still hold."""
+
+_LUT_RAM_BITS, _LUT_RAM_WORDS = 4, 16
+"""Of the smallest look-up-table RAM, which takes four tables."""
+
+_TOKEN_LATENCY = 9
+"""Cycles of a token through the queues before and behind a core, and through its sequencer."""
+
+_LINK_LUTS, _LINK_BLOCKS = 780, 4
+"""The host link, with clock and reset."""
+
+_LOADER_LUTS = 110
+"""What loading weights adds to the link."""
+
 _ACTIVITY = 0.1
 """Part of the sources assumed to send an event in a step, when no samples say more."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Resources of one core.
+    """Resources of one core, or of several.
 
     Attributes
     ----------
     luts : 4-input look-up tables, adders included
     blocks : block RAMs
+    sprams : SPRAMs
     """
 
     luts: int
     blocks: int
+    sprams: int = 0
 
 
 def estimate(plan: CorePlan) -> Estimate:
     """Resources of ``plan`` on its family."""
-    return Estimate(_luts(plan), _blocks(plan))
+    return Estimate(_luts(plan), _blocks(plan), _sprams(plan))
+
+
+def total(estimates: Iterable[Estimate]) -> Estimate:
+    """The resources of several cores together."""
+    needed = list(estimates)
+    return Estimate(
+        sum(e.luts for e in needed), sum(e.blocks for e in needed), sum(e.sprams for e in needed)
+    )
+
+
+def link_estimate(plans: Mapping[str, CorePlan]) -> Estimate:
+    """The host link with clock and reset, for a network with these plans."""
+    luts = _LINK_LUTS + _LOADER_LUTS * any(plan.is_loadable for plan in plans.values())
+    return Estimate(luts, _LINK_BLOCKS)
 
 
 def step_cycles(plan: CorePlan, activity: Mapping[str, float] | None = None) -> float:
@@ -55,18 +86,50 @@ def step_cycles(plan: CorePlan, activity: Mapping[str, float] | None = None) -> 
     return max(arriving * plan.slots + plan.issue_cycles, plan.sweep_interval)
 
 
+def sample_cycles(
+    plans: Sequence[CorePlan], steps: int, activity: Mapping[str, float] | None = None
+) -> float:
+    """Cycles from a sample's first event to its last output, on average: the slowest core's steps,
+    and what the others need for a step when that one has finished."""
+    cycles = [step_cycles(plan, activity) for plan in plans]
+    latency = sum(
+        plan.accumulate_latency + plan.handover_latency + plan.schedule.latency + _TOKEN_LATENCY
+        for plan in plans
+    )
+    return steps * max(cycles) + sum(cycles) - max(cycles) + latency
+
+
 def _luts(plan: CorePlan) -> int:
     sums = sum(shape_of(plan.accumulator_range(port)).width for port in plan.ports)
-    accumulate = plan.lanes * sums
-    if plan.slots > 1:
-        accumulate += plan.lanes * sums * plan.slots // 2
-    if plan.is_graded:
-        value = shape_of(plan.source_range).width
-        accumulate += plan.lanes * len(plan.ports) * plan.weight_bits * value
-    choose = plan.units * sums * (plan.lanes // plan.units - 1) // 2
     dataflow = plan.dataflow
     neuron = plan.units * sum(_node_luts(node, plan.family) for node in dataflow.nodes)
-    return _FIXED_LUTS + accumulate + choose + neuron
+    return _FIXED_LUTS + _accumulator_luts(plan, sums) + _handover_luts(plan, sums) + neuron
+
+
+def _accumulator_luts(plan: CorePlan, sums: int) -> int:
+    luts = plan.lanes * sums
+    if plan.accumulators == "memory":
+        if plan.family.has_lut_ram:
+            luts += ceil(plan.lanes * sums / _LUT_RAM_BITS) * 4 * ceil(plan.slots / _LUT_RAM_WORDS)
+    elif plan.slots > 1:
+        luts += plan.lanes * sums * plan.slots // 2
+    if plan.is_graded:
+        value = shape_of(plan.source_range).width
+        luts += plan.lanes * len(plan.ports) * plan.weight_bits * value
+    return luts
+
+
+def _handover_luts(plan: CorePlan, sums: int) -> int:
+    """Tables of the :class:`.Handover`, whose first row gates."""
+    rows = plan.banks * plan.parts
+    words = 0
+    if not plan.family.has_spare_registers:
+        rows = ceil(rows / 2)
+        words += rows
+    while rows > 1:
+        rows = ceil(rows / 4)
+        words += rows
+    return words * plan.units * sums
 
 
 def _node_luts(node, family: Family) -> int:
@@ -91,16 +154,23 @@ def _node_luts(node, family: Family) -> int:
 
 def _blocks(plan: CorePlan) -> int:
     weights = plan.bank_lanes * len(plan.ports) * plan.weight_bits
-    blocks = plan.banks * row_blocks(plan.family, plan.rows, weights)
+    blocks = 0
+    if plan.weights == "bitstream":
+        blocks = plan.banks * row_blocks(plan.family, plan.rows, weights)
+    elif plan.weights == "loadable":
+        blocks = plan.load_columns * blocks_for(plan.family, plan.rows, WORD_BITS)
     if parameters := parameter_layout(plan).size:
         blocks += row_blocks(plan.family, plan.sweep, parameters)
+    if plan.has_state_register:
+        blocks += _state_blocks(plan)
     if plan.family.has_lut_ram:
         return blocks
+    if plan.accumulators == "memory":
+        sums = sum(shape_of(plan.accumulator_range(port)).width for port in plan.ports)
+        blocks += plan.banks * ceil(plan.bank_lanes * sums / 16) * ceil(plan.slots / 256)
     population = plan.network.population(plan.population)
-    states = population.neuron.states().values()
     if plan.sweep > 1:
-        bits = sum(shape_of(r).width for r in states) * plan.units
-        blocks += blocks_for(plan.family, plan.sweep, bits)
+        blocks += _state_blocks(plan)
     emitted = [plan.event_range] if plan.emits_events else []
     if plan.readout is not None:
         emitted.append(population.neuron.states()[plan.readout])
@@ -108,7 +178,17 @@ def _blocks(plan: CorePlan) -> int:
         value = EventLayout(plan.size, range)["value"].width
         entry = plan.units * (1 + value) + (plan.sweep - 1).bit_length() + 1
         blocks += blocks_for(plan.family, plan.queue_depth, entry)
-    return blocks + _QUEUE_BLOCKS
+    return blocks + _QUEUE_BLOCKS * (plan.input_queue > _REGISTER_QUEUE) * len(plan.sources)
+
+
+def _state_blocks(plan: CorePlan) -> int:
+    states = plan.network.population(plan.population).neuron.states().values()
+    bits = sum(shape_of(r).width for r in states) * plan.units
+    return blocks_for(plan.family, plan.sweep, bits)
+
+
+def _sprams(plan: CorePlan) -> int:
+    return plan.load_columns if plan.weights == "spram" else 0
 
 
 def row_blocks(family: Family, rows: int, bits: int) -> int:

@@ -1,25 +1,40 @@
-"""Chooses the knobs of every core so that a network fits a device at the lowest latency."""
+"""Chooses the knobs of every core so that a network fits a device: as fast as possible, or as small
+as a bound on its latency allows."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import combinations
 from math import ceil
 
 from spikeloom.hls_model.errors import FitError
 from spikeloom.hls_model.network import Network
-from spikeloom.rtl.estimate import Estimate, estimate, step_cycles
+from spikeloom.rtl.estimate import Estimate, estimate, sample_cycles, step_cycles, total
 from spikeloom.rtl.families import Family
 from spikeloom.rtl.plan import CorePlan
 
-__all__ = ["Budget", "fit"]
+__all__ = ["Budget", "Kind", "Knob", "LatencyBound", "fit"]
 
 Knob = int | Mapping[str, int] | None
 """One value for all populations, values by population, or free."""
 
+Kind = str | Mapping[str, str] | None
+"""The same for the kinds of memory that a plan names."""
+
 _LUTS_PER_BLOCK = 40
 """What a block RAM counts when plans are compared by size."""
 
+_BLOCK_PRICES = (1, 10, 40, 200)
+"""The same where look-up tables are what is saved: block RAMs count more until they suffice."""
+
 _WIDER_BANKS = 1.15
 """Part of additional block RAMs that narrower banks, which clock faster, may cost."""
+
+_AHEAD = 0.25
+"""Part of the slowest core's time that the others should take if there is room: events come in
+bursts, and a core that is just fast enough on average holds its source up."""
+
+_FEW_SLOTS = 4
+"""Up to so many slots, accumulators in registers may be the smaller ones."""
 
 
 @dataclass(frozen=True)
@@ -31,16 +46,40 @@ class Budget:
     name : of the device, for messages
     luts : 4-input look-up tables
     blocks : block RAMs
+    sprams : SPRAMs
     """
 
     name: str
     luts: int
     blocks: int
+    sprams: int = 0
+
+    def has_room_for(self, needed: Estimate) -> bool:
+        return (
+            needed.luts <= self.luts
+            and needed.blocks <= self.blocks
+            and needed.sprams <= self.sprams
+        )
 
 
-_AHEAD = 0.25
-"""Part of the slowest core's time that the others should take if there is room: events come in
-bursts, and a core that is just fast enough on average holds its source up."""
+@dataclass(frozen=True)
+class LatencyBound:
+    """The longest that a sample may take, on average; what keeps to it is made small.
+
+    Attributes
+    ----------
+    microseconds : the bound
+    steps : of a sample
+    clock_mhz : what the device will run at
+    """
+
+    microseconds: float
+    steps: int
+    clock_mhz: float
+
+    @property
+    def cycles(self) -> float:
+        return self.microseconds * self.clock_mhz
 
 
 @dataclass(frozen=True)
@@ -51,6 +90,17 @@ class _Choice:
     estimate: Estimate
     cycles: float
 
+    def size(self, block_price: int) -> float:
+        return self.estimate.luts + block_price * self.estimate.blocks
+
+
+@dataclass(frozen=True)
+class _Knobs:
+    lanes: Knob
+    units: Knob
+    accumulators: Kind
+    weights: Kind
+
 
 def fit(
     network: Network,
@@ -60,9 +110,16 @@ def fit(
     *,
     lanes: Knob = None,
     units: Knob = None,
+    accumulators: Kind = None,
+    weights: Kind = None,
     activity: Mapping[str, float] | None = None,
+    bound: LatencyBound | None = None,
 ) -> dict[str, CorePlan]:
-    """Plans for all populations: the fastest whose estimate stays within ``budget``.
+    """Plans for all populations whose estimate stays within ``budget``.
+
+    Without a ``bound`` they are the fastest; with one, those with the fewest look-up tables that
+    take a sample in that time. SPRAM, which must be loaded before anything runs, is used only by
+    networks that do not fit otherwise.
 
     ``activity``, the mean number of events per step by input and population, tells how much
     accumulating outweighs sweeping. The slowest core decides a step's time, since cores run
@@ -71,68 +128,146 @@ def fit(
     Raises
     ------
     FitError
-        If a knob makes no sense for a population, or nothing fits.
+        If a knob makes no sense for a population, nothing fits, or nothing is fast enough.
     """
-    for name in {*_names(lanes), *_names(units)} - {p.name for p in network.populations}:
-        raise FitError(
-            f"lanes and units go by population, one of {[p.name for p in network.populations]}, "
-            f"not {name!r}"
-        )
-    choices = {
+    knobs = _Knobs(lanes, units, accumulators, weights)
+    _check_names(network, knobs)
+    choices = _choices(network, family, target_mhz, knobs, activity)
+    fastest: float | None = None
+    for spram in _spram_users(choices):
+        allowed = {name: _with_weights(plans, name in spram) for name, plans in choices.items()}
+        if bound is None:
+            plans = _quickest(allowed, budget)
+        else:
+            plans, quickest = _smallest(allowed, budget, bound, activity)
+            fastest = min(q for q in (fastest, quickest) if q is not None) if quickest else fastest
+        if plans is not None:
+            return {plan.population: plan for plan in plans}
+    if bound is not None and fastest is not None:
+        raise FitError(_too_slow(bound, fastest, budget))
+    raise FitError(_refusal(network, family, choices, budget))
+
+
+def _choices(
+    network: Network,
+    family: Family,
+    target_mhz: float,
+    knobs: _Knobs,
+    activity: Mapping[str, float] | None,
+) -> dict[str, list[_Choice]]:
+    return {
         p.name: [
             _Choice(plan, estimate(plan), step_cycles(plan, activity))
-            for plan in _candidates(network, p.name, family, target_mhz, lanes, units)
+            for plan in _candidates(network, p.name, family, target_mhz, knobs)
         ]
         for p in network.populations
     }
-    bounds = sorted({choice.cycles for plans in choices.values() for choice in plans})
-    for bound in bounds:
+
+
+def _spram_users(choices: Mapping[str, list[_Choice]]) -> Iterator[set[str]]:
+    """Sets of populations that use SPRAM: those that must, then one more, and so on."""
+    kinds = {name: {c.plan.weights == "spram" for c in plans} for name, plans in choices.items()}
+    must = {name for name, found in kinds.items() if found == {True}}
+    may = [name for name, found in kinds.items() if found == {True, False}]
+    for count in range(len(may) + 1):
+        for more in combinations(may, count):
+            yield must | set(more)
+
+
+def _with_weights(plans: list[_Choice], in_spram: bool) -> list[_Choice]:
+    return [c for c in plans if (c.plan.weights == "spram") == in_spram]
+
+
+def _quickest(
+    choices: Mapping[str, list[_Choice]], budget: Budget | None
+) -> list[CorePlan] | None:
+    for limit in sorted({choice.cycles for plans in choices.values() for choice in plans}):
         for part in (_AHEAD, 1.0):
-            chosen = [_cheapest(plans, bound, part) for plans in choices.values()]
-            plans = [choice.plan for choice in chosen if choice is not None]
-            if len(plans) == len(choices) and _fits(plans, budget):
-                return {plan.population: plan for plan in plans}
-    raise FitError(_refusal(network, choices, budget))
+            plans = _chosen(choices, limit, part, _LUTS_PER_BLOCK)
+            if plans is not None and _fits(plans, budget):
+                return [choice.plan for choice in plans]
+    return None
+
+
+def _smallest(
+    choices: Mapping[str, list[_Choice]],
+    budget: Budget | None,
+    bound: LatencyBound,
+    activity: Mapping[str, float] | None,
+) -> tuple[list[CorePlan] | None, float | None]:
+    """The smallest plans within the bound; and the cycles per sample of the fastest that fit."""
+    best: tuple[tuple[float, float], list[CorePlan]] | None = None
+    fastest: float | None = None
+    for limit in sorted({choice.cycles for plans in choices.values() for choice in plans}):
+        for price in _BLOCK_PRICES:
+            chosen = _chosen(choices, limit, 1.0, price)
+            if chosen is None or not _fits(chosen, budget):
+                continue
+            plans = [choice.plan for choice in chosen]
+            cycles = sample_cycles(plans, bound.steps, activity)
+            fastest = cycles if fastest is None else min(fastest, cycles)
+            size = (sum(choice.size(1) for choice in chosen), cycles)
+            if cycles <= bound.cycles and (best is None or size < best[0]):
+                best = size, plans
+    return (None if best is None else best[1]), fastest
+
+
+def _check_names(network: Network, knobs: _Knobs) -> None:
+    populations = [p.name for p in network.populations]
+    given = (knobs.lanes, knobs.units, knobs.accumulators, knobs.weights)
+    for name in {n for knob in given if isinstance(knob, Mapping) for n in knob} - {*populations}:
+        raise FitError(f"lanes and units go by population, one of {populations}, not {name!r}")
 
 
 def _candidates(
-    network: Network, name: str, family: Family, target_mhz: float, lanes: Knob, units: Knob
+    network: Network, name: str, family: Family, target_mhz: float, knobs: _Knobs
 ) -> Iterator[CorePlan]:
     """Useful plans of one population."""
     size = network.population(name).size
-    chosen_lanes, chosen_units = _knob(lanes, name), _knob(units, name)
+    chosen_lanes, chosen_units = _knob(knobs.lanes, name), _knob(knobs.units, name)
     if chosen_lanes is not None:
-        lane_choices = [min(chosen_lanes, size) if isinstance(lanes, int) else chosen_lanes]
+        lane_choices = [min(chosen_lanes, size) if isinstance(knobs.lanes, int) else chosen_lanes]
     else:
         lane_choices = sorted({ceil(size / slots) for slots in range(1, size + 1)})
     for l in lane_choices:
         unit_choices = [u for u in range(1, l + 1) if l % u == 0]
-        if isinstance(units, int):
-            unit_choices = [max(u for u in unit_choices if u <= units)]
+        if isinstance(knobs.units, int):
+            unit_choices = [max(u for u in unit_choices if u <= knobs.units)]
         elif chosen_units is not None:
             unit_choices = [chosen_units]
         for u in unit_choices:
-            yield _with_banks(network, name, family, target_mhz, l, u)
+            plan = CorePlan(network, name, family, target_mhz, l, u, 1)
+            for accumulators in _accumulator_kinds(plan, _kind(knobs.accumulators, name)):
+                for weights in _weight_kinds(plan, _kind(knobs.weights, name)):
+                    yield _with_banks(replace(plan, accumulators=accumulators, weights=weights))
 
 
-def _with_banks(
-    network: Network, name: str, family: Family, target_mhz: float, lanes: int, units: int
-) -> CorePlan:
-    """As many banks as hardly cost block RAMs: short wires between weights and accumulators."""
-    ratio = max(lanes // max(units, 1), 1)
-    plans = [
-        CorePlan(network, name, family, target_mhz, lanes, units, banks)
-        for banks in range(1, ratio + 1)
-        if ratio % banks == 0
-    ]
-    fewest = min(estimate(plan).blocks for plan in plans)
+def _accumulator_kinds(plan: CorePlan, chosen: str | None) -> list[str]:
+    if chosen is not None:
+        return [chosen]
+    if plan.slots == 1:
+        return ["registers"]
+    return ["memory", "registers"] if plan.slots <= _FEW_SLOTS else ["memory"]
+
+
+def _weight_kinds(plan: CorePlan, chosen: str | None) -> list[str]:
+    if chosen is not None:
+        return [chosen]
+    return ["bitstream", "spram"] if plan.rows <= plan.family.spram_words else ["bitstream"]
+
+
+def _with_banks(plan: CorePlan) -> CorePlan:
+    """As many banks as hardly cost block RAMs: short wires between weights and accumulators. What
+    lies in one memory anyway stays together."""
+    if plan.accumulators == "memory" or plan.weights == "spram":
+        return plan
+    ratio = max(plan.lanes // plan.units, 1)
+    plans = [replace(plan, banks=banks) for banks in range(1, ratio + 1) if ratio % banks == 0]
+    blocks = [estimate(p).blocks for p in plans]
     return max(
-        (p for p in plans if estimate(p).blocks <= fewest * _WIDER_BANKS), key=lambda p: p.banks
+        (p for p, b in zip(plans, blocks, strict=True) if b <= min(blocks) * _WIDER_BANKS),
+        key=lambda p: p.banks,
     )
-
-
-def _names(knob: Knob) -> set[str]:
-    return set(knob) if isinstance(knob, Mapping) else set()
 
 
 def _knob(knob: Knob, name: str) -> int | None:
@@ -143,24 +278,40 @@ def _knob(knob: Knob, name: str) -> int | None:
     return knob
 
 
-def _cheapest(choices: list[_Choice], bound: float, part: float) -> _Choice | None:
-    """The smallest choice that keeps within ``bound``, and within ``part`` of it if any does."""
-    limit = min(bound, max(part * bound, min(choice.cycles for choice in choices)))
-    quick = [choice for choice in choices if choice.cycles <= limit]
-    size = {id(c): c.estimate.luts + _LUTS_PER_BLOCK * c.estimate.blocks for c in quick}
-    return min(quick, key=lambda c: (size[id(c)], c.cycles), default=None)
+def _kind(kind: Kind, name: str) -> str | None:
+    return kind.get(name) if isinstance(kind, Mapping) else kind
 
 
-def _fits(plans: list[CorePlan], budget: Budget | None) -> bool:
-    if budget is None:
-        return True
-    estimates = [estimate(plan) for plan in plans]
-    luts = sum(e.luts for e in estimates)
-    return luts <= budget.luts and sum(e.blocks for e in estimates) <= budget.blocks
+def _chosen(
+    choices: Mapping[str, list[_Choice]], limit: float, part: float, block_price: int
+) -> list[_Choice] | None:
+    """For each population the smallest choice that keeps within ``limit``, and within ``part`` of
+    it if any does; None if one has none."""
+    chosen = []
+    for plans in choices.values():
+        quickest = min((choice.cycles for choice in plans), default=0.0)
+        quick = [c for c in plans if c.cycles <= min(limit, max(part * limit, quickest))]
+        if not quick:
+            return None
+        chosen.append(min(quick, key=lambda c: (c.size(block_price), c.cycles)))
+    return chosen
+
+
+def _fits(chosen: list[_Choice], budget: Budget | None) -> bool:
+    return budget is None or budget.has_room_for(total(c.estimate for c in chosen))
+
+
+def _too_slow(bound: LatencyBound, cycles: float, budget: Budget | None) -> str:
+    where = f"fits {budget.name}" if budget is not None else "there is"
+    return (
+        f"no build takes a sample of {bound.steps} steps in at most {bound.microseconds:g} µs: the "
+        f"fastest that {where} takes about {cycles / bound.clock_mhz:.1f} µs at "
+        f"{bound.clock_mhz:g} MHz; allow that, raise the target clock, or choose a larger board"
+    )
 
 
 def _refusal(
-    network: Network, choices: Mapping[str, list[_Choice]], budget: Budget | None
+    network: Network, family: Family, choices: Mapping[str, list[_Choice]], budget: Budget | None
 ) -> str:
     if budget is None:
         return "no plan suits the knobs of all populations; leave lanes and units free"
@@ -170,5 +321,29 @@ def _refusal(
     return (
         f"the network does not fit {budget.name}: it needs at least {luts} LUTs and {blocks} block "
         f"RAMs for its cores, and there are {budget.luts} and {budget.blocks} beside the link; "
-        f"quantize to fewer than {bits} bits, use fewer neurons, or choose a larger board"
+        f"{_remedy(network, family, choices, budget, bits)}"
     )
+
+
+def _remedy(
+    network: Network,
+    family: Family,
+    choices: Mapping[str, list[_Choice]],
+    budget: Budget,
+    bits: int,
+) -> str:
+    """The fewest bits taken from the weights with which it would fit, or what else there is."""
+    mhz = next(iter(choices.values()))[0].plan.target_mhz
+    for fewer in range(bits - 1, 1, -1):
+        narrowed = replace(
+            network,
+            projections=tuple(
+                replace(p, weights=p.weights >> max(p.bits - fewer, 0), bits=min(p.bits, fewer))
+                for p in network.projections
+            ),
+        )
+        free = _choices(narrowed, family, mhz, _Knobs(None, None, None, None), None)
+        for spram in _spram_users(free):
+            if _quickest({n: _with_weights(c, n in spram) for n, c in free.items()}, budget):
+                return f"quantize to {fewer} bits, or choose a larger board"
+    return f"fewer than {bits} bits do not help; use fewer neurons, or choose a larger board"

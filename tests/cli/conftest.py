@@ -107,11 +107,21 @@ class Chain:
             verilog=verilog,
             plans={
                 p.name: SimpleNamespace(
-                    lanes=options["lanes"], units=options["units"], template=None
+                    lanes=options["lanes"],
+                    units=options["units"],
+                    accumulators="registers",
+                    weights=options["weights"],
+                    template=None,
                 )
                 for p in network.populations
             },
             as_dict=lambda: {"cores": []},
+            estimate=lambda steps, activity: {
+                "lut4": 90,
+                "bram": 3,
+                "spram": 0,
+                "cycles_per_sample": 19.6,
+            },
         )
 
     def cosimulate(self, design: Any, samples: Any, steps: Any, **options: Any) -> Any:

@@ -203,6 +203,7 @@ def test_report_keys(build, tmp_path):
         "accuracy",
         "cosim",
         "roofline",
+        "estimate",
         "resources",
         "timing",
         "latency_us",
@@ -222,6 +223,7 @@ def test_report_keys(build, tmp_path):
         "simulated_cycles_per_second",
     ]
     assert report["resources"]["lut4"] == {"used": 100, "available": 7680}
+    assert report["estimate"]["lut4"] == 90
     assert (report["timing"]["fmax_mhz"], report["timing"]["clock_mhz"]) == (50.0, 40.0)
     assert report["timing"]["critical_path"]["end"] == "core.d"
     assert report["roofline"]["operations_per_second"] == 60 * 40e6 / 20
@@ -325,8 +327,8 @@ def test_the_table_holds_the_figures(spikeloom, chain, checkpoint, samples, tmp_
         "4-3, 12 synapses of 3 bits",
         "50.00% float (6 samples)",
         "0 mismatches in 6 samples",
-        "20 per sample (10 to 30)",
-        "100 of 7,680 (1%)",
+        "20 per sample (10 to 30), 20 estimated",
+        "100 of 7,680 (1%), 90 estimated",
         "40.00 MHz, Fmax 50.00 MHz (target 40 MHz)",
         "0.50 µs per sample",
         "0.80 × 25 cycles for events, then sweeps; 1.25 × 16 for both at once",

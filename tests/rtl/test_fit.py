@@ -7,9 +7,9 @@ import pytest
 
 from spikeloom.hls_model import LIF, Input, Network, Output, Population, Projection, Range
 from spikeloom.hls_model.errors import FitError
-from spikeloom.rtl.estimate import estimate, step_cycles
+from spikeloom.rtl.estimate import estimate, sample_cycles, step_cycles
 from spikeloom.rtl.families import FAMILIES
-from spikeloom.rtl.fit import Budget, fit
+from spikeloom.rtl.fit import Budget, LatencyBound, fit
 
 FAMILY = FAMILIES["ecp5"]
 
@@ -71,7 +71,7 @@ def test_refusal_says_what_is_needed_and_what_there_is(network):
     with pytest.raises(
         FitError,
         match=r"the network does not fit Tiny: it needs at least \d+ LUTs and \d+ block RAMs for "
-        r"its cores, and there are 100 and 2 beside the link; quantize to fewer than 4 bits, use "
+        r"its cores, and there are 100 and 2 beside the link; fewer than 4 bits do not help; use "
         "fewer neurons, or choose a larger board",
     ):
         fit(network, FAMILY, 100.0, Budget("Tiny", 100, 2))
@@ -110,3 +110,60 @@ def test_other_cores_stay_ahead_of_the_slowest(network):
     plans = fit(network, FAMILY, 100.0, activity=activity)
     cycles = {name: step_cycles(plan, activity) for name, plan in plans.items()}
     assert cycles["b"] <= max(cycles["a"] / 4, 10)
+
+
+ACTIVITY = {"i": 20.0, "a": 6.0, "b": 0.0}
+STEPS = 10
+
+
+def smallest(network, microseconds, budget=None):
+    bound = LatencyBound(microseconds, STEPS, 100.0)
+    plans = fit(network, FAMILY, 100.0, budget, activity=ACTIVITY, bound=bound)
+    assert sample_cycles([*plans.values()], STEPS, ACTIVITY) <= bound.cycles
+    return plans
+
+
+def test_area_is_as_small_as_the_latency_allows(network):
+    luts = [needed(smallest(network, us))[0] for us in (4, 10, 30, 1000)]
+    assert luts == sorted(luts, reverse=True)
+    assert luts[-1] < 0.7 * luts[0]
+    slowest_of_all = smallest(network, 1e9)
+    assert {plan.units for plan in slowest_of_all.values()} == {1}
+    assert needed(fit(network, FAMILY, 100.0, activity=ACTIVITY))[0] > luts[0]
+
+
+def test_a_latency_that_no_build_reaches_names_the_best(network):
+    with pytest.raises(
+        FitError,
+        match=r"no build takes a sample of 10 steps in at most 1 µs: the fastest that fits X takes "
+        r"about \d\.\d µs at 100 MHz; allow that, raise the target clock, or choose a larger board",
+    ):
+        smallest(network, 1, Budget("X", 20_000, 100))
+
+
+def large_network(bits=4):
+    rng = np.random.default_rng(0)
+    return Network(
+        (Input("i", (400,)),),
+        (Population("a", 64, LIF(Range.signed(12)), {"threshold": 9}),),
+        (Projection("i", "a", rng.integers(-8, 8, (64, 400)), bits=bits),),
+        Output("a"),
+    )
+
+
+def test_spram_holds_what_block_ram_does_not():
+    family = FAMILIES["ice40up"]
+    roomy = fit(large_network(), family, 30.0, Budget("UP5K", 4000, 60, 4))
+    tight = fit(large_network(), family, 30.0, Budget("UP5K", 4000, 24, 4))
+    assert roomy["a"].weights == "bitstream"
+    assert tight["a"].weights == "spram"
+    assert estimate(tight["a"]).sprams <= 4
+    with pytest.raises(FitError, match=r"quantize to 2 bits, or choose a larger board"):
+        fit(large_network(), family, 30.0, Budget("small", 4000, 20))
+
+
+def test_kinds_are_those_that_are_asked_for(network):
+    plans = fit(network, FAMILY, 100.0, lanes=6, accumulators={"a": "registers"},
+                weights="loadable")  # fmt: skip
+    assert {n: p.weights for n, p in plans.items()} == {"a": "loadable", "b": "loadable"}
+    assert (plans["a"].slots, plans["a"].accumulators) == (4, "registers")

@@ -23,6 +23,13 @@ class StageName(enum.StrEnum):
     SYNTH = "synth"
 
 
+class FitName(enum.StrEnum):
+    """What a design is fitted for."""
+
+    LATENCY = "latency"
+    AREA = "area"
+
+
 Checkpoint = Annotated[
     Path,
     typer.Argument(
@@ -61,6 +68,18 @@ Units = Annotated[
 TargetMhz = Annotated[
     float | None, typer.Option(metavar="F", min=1, help="Clock to reach, in MHz.")
 ]
+Fit = Annotated[
+    FitName | None, typer.Option(metavar="GOAL", help="latency or area. [default: latency]")
+]
+MaxLatency = Annotated[
+    float | None,
+    typer.Option(
+        "--max-latency-us", metavar="X", min=0, help="What area keeps to, per sample, in µs."
+    ),
+]
+Loadable = Annotated[
+    bool | None, typer.Option("--loadable", help="Weights can be exchanged while it runs.")
+]
 Limit = Annotated[
     int | None, typer.Option(metavar="N", min=1, help="Samples to cosimulate. [default: all]")
 ]
@@ -91,6 +110,9 @@ def build(
     lanes: Lanes = None,
     units: Units = None,
     target_mhz: TargetMhz = None,
+    fit: Fit = None,
+    max_latency_us: MaxLatency = None,
+    loadable: Loadable = None,
     limit: Limit = None,
     seed: Seed = None,
     allow_timing_failure: AllowTimingFailure = None,
@@ -114,6 +136,9 @@ def build(
         lanes=lanes,
         units=units,
         target_mhz=target_mhz,
+        fit=fit.value if fit else None,
+        max_latency_us=max_latency_us,
+        loadable=loadable,
         limit=limit,
         seed=seed,
         allow_timing_failure=allow_timing_failure,
@@ -189,6 +214,9 @@ def generate(
     lanes: Lanes = None,
     units: Units = None,
     target_mhz: TargetMhz = None,
+    fit: Fit = None,
+    max_latency_us: MaxLatency = None,
+    loadable: Loadable = None,
     force: Force = False,
     json: Json = False,
 ) -> None:
@@ -202,6 +230,9 @@ def generate(
         lanes=lanes,
         units=units,
         target_mhz=target_mhz,
+        fit=fit.value if fit else None,
+        max_latency_us=max_latency_us,
+        loadable=loadable,
     )
 
 

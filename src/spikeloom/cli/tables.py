@@ -49,14 +49,16 @@ def _figures(report: dict[str, Any]) -> Iterable[tuple[str, str]]:
         yield "cosim", f"{cosim['mismatches']} mismatches in {cosim['samples']:,} samples"
         yield "", f"{compared} compared, {speed:,.0f} cycles/s"
         spread = f"{cycles['min']:,} to {cycles['max']:,}"
-        yield "cycles", f"{cycles['mean']:,.0f} per sample ({spread})"
+        expected = _estimated(report, "cycles_per_sample")
+        yield "cycles", f"{cycles['mean']:,.0f} per sample ({spread}){expected}"
     if roofline := report["roofline"]:
         yield from _roofline(roofline)
     if resources := report["resources"]:
         yield "device", f"{resources['device']} on {resources['board']}"
         for name, figures in resources.items():
             if isinstance(figures, dict) and figures["available"]:
-                yield name, _share(figures["used"], figures["available"])
+                share = _share(figures["used"], figures["available"])
+                yield name, f"{share}{_estimated(report, name)}"
     if timing := report["timing"]:
         yield (
             "clock",
@@ -93,6 +95,12 @@ def _roofline(roofline: dict[str, Any]) -> Iterable[tuple[str, str]]:
         wires = path["routing_ns"]
         yield "clock path", f"{path['start']} → {path['end']}"
         yield "", f"{path['delay_ns']:.2f} ns, {wires:.2f} of them in wires"
+
+
+def _estimated(report: dict[str, Any], name: str) -> str:
+    """What had been expected of a figure, to stand beside what was measured."""
+    value = (report["estimate"] or {}).get(name)
+    return "" if value is None else f", {value:,.0f} estimated"
 
 
 def _accuracy(accuracy: dict[str, Any]) -> str:

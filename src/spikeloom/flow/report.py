@@ -31,6 +31,7 @@ _KEYS = (
     "accuracy",
     "cosim",
     "roofline",
+    "estimate",
     "resources",
     "timing",
     "latency_us",
@@ -66,6 +67,8 @@ def write_report(folder: Path, current: Mapping[str, Record]) -> dict[str, Any]:
             "integer": result["accuracy"],
             "samples": result["samples"],
         }
+    if "generate" in current:
+        report["estimate"] = read_json(folder / stages.DESIGN, "generate")["estimate"]
     if "cosim" in current:
         cosim = read_json(folder / stages.COSIM, "cosim")
         report["cosim"] = {name: cosim[name] for name in _COSIM}

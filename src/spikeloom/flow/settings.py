@@ -31,6 +31,9 @@ class Settings:
     board : see ``spikeloom boards``
     lanes, units : accumulators that an event feeds at once; neurons that a sweep takes at once
     target_mhz : the clock to reach
+    fit : ``latency`` (the default) or ``area``
+    max_latency_us : what ``area`` keeps to, per sample
+    loadable : weights can be exchanged while the board runs
     limit : samples that are cosimulated; by default all
     waves : write the cosimulation's waveform, ``waves.fst``
     seed : of place and route
@@ -47,6 +50,9 @@ class Settings:
     lanes: int | None = None
     units: int | None = None
     target_mhz: float | None = None
+    fit: str | None = None
+    max_latency_us: float | None = None
+    loadable: bool = False
     limit: int | None = None
     waves: bool = False
     seed: int = 1

@@ -17,6 +17,7 @@ from spikeloom.hls_model.errors import ArtefactError, BoardError, CheckpointErro
 from spikeloom.hls_model.files import write_atomically
 from spikeloom.hls_model.network import Network
 from spikeloom.hls_model.reference import events_per_step, simulate
+from spikeloom.hls_model.samples import to_events
 
 if TYPE_CHECKING:
     from spikeloom.quant import Room
@@ -59,7 +60,7 @@ COSIM = "cosim.json"
 WAVES = "waves.fst"
 SYNTH = "synth/build.json"
 
-_MEASURED = 64
+_MEASURED = 512
 """Samples on which the number of events per step is measured."""
 
 _STRESSED = 32
@@ -92,10 +93,19 @@ class Job:
 
     def activity(self, network: Network) -> dict[str, float] | None:
         """Events per step as the stage ``reference`` measured them; None if it did not run."""
+        measured = self._measured(network)
+        return measured["events_per_step"] if measured else None
+
+    def measured_steps(self, network: Network) -> int | None:
+        """Steps of the samples that the stage ``reference`` ran."""
+        measured = self._measured(network)
+        return measured["steps"] if measured else None
+
+    def _measured(self, network: Network) -> dict[str, Any] | None:
         if not (self.folder / REFERENCE).exists():
             return None
         measured = read_json(self.folder / REFERENCE, "reference")
-        return measured["events_per_step"] if measured["network"] == network.hash else None
+        return measured if measured["network"] == network.hash else None
 
     def design(self, network: Network) -> Design:
         """The design that the stage ``generate`` described."""
@@ -185,6 +195,7 @@ def reference(job: Job) -> list[str]:
             "network": network.hash,
             "contract": network.contract,
             "samples": len(samples),
+            "steps": _steps_of(network, samples),
             "random": job.settings.samples is None,
             "accuracy": samples.accuracy(result.predictions),
             "events_per_step": events_per_step(
@@ -193,6 +204,11 @@ def reference(job: Job) -> list[str]:
         },
     )
     return [RESULTS, REFERENCE]
+
+
+def _steps_of(network: Network, samples: Samples) -> int:
+    events = to_events(network, samples.inputs[:1], samples.steps)
+    return next(iter(events.values())).steps
 
 
 def generate(job: Job) -> list[str]:
@@ -208,12 +224,26 @@ def generate(job: Job) -> list[str]:
         units=settings.units,
         target_mhz=settings.target_mhz,
         activity=job.activity(network),
+        weights="loadable" if settings.loadable else None,
+        fit=settings.fit or "latency",
+        max_latency_us=settings.max_latency_us,
+        steps=job.measured_steps(network),
     )
-    return write_design(job.folder, design, settings.board)
+    for name, plan in design.plans.items():
+        if plan.weights == "spram":
+            job.note(f"weights of {name} are in SPRAM, which the host fills before anything runs")
+    expected = design.estimate(job.measured_steps(network), job.activity(network))
+    return write_design(job.folder, design, settings.board, expected)
 
 
-def write_design(folder: Path, design: Design, board: str | None) -> list[str]:
-    """Write ``design`` as Verilog and as a recipe that makes it again; return the files' names."""
+def write_design(
+    folder: Path,
+    design: Design,
+    board: str | None,
+    expected: dict[str, float | None] | None = None,
+) -> list[str]:
+    """Write ``design`` as Verilog and as a recipe that makes it again, with what is expected of it;
+    return the files' names."""
     template = next(iter(design.plans.values())).template
     verilog = design.verilog()
     with write_atomically(folder / VERILOG) as file:
@@ -224,8 +254,11 @@ def write_design(folder: Path, design: Design, board: str | None) -> list[str]:
             "board": board,
             "lanes": {name: plan.lanes for name, plan in design.plans.items()},
             "units": {name: plan.units for name, plan in design.plans.items()},
+            "accumulators": {name: plan.accumulators for name, plan in design.plans.items()},
+            "weights": {name: plan.weights for name, plan in design.plans.items()},
             "target_mhz": design.target_mhz,
         },
+        "estimate": expected,
     }
     if template is None:
         write_json(folder / DESIGN, recipe | design.as_dict())

@@ -1,0 +1,37 @@
+"""What ``generate`` is asked for: a goal and its bound, and a board with its memories."""
+
+from __future__ import annotations
+
+import networks
+import numpy as np
+import pytest
+
+from spikeloom.boards.design import generate
+from spikeloom.hls_model.errors import FitError
+
+
+@pytest.fixture(scope="module")
+def network():
+    return networks.random_network(np.random.default_rng(3))
+
+
+def test_area_is_not_larger_than_latency(network):
+    small = generate(network, "ulx3s-25f", fit="area", max_latency_us=1e6, steps=10)
+    fast = generate(network, "ulx3s-25f")
+    assert small.estimate()["lut4"] <= fast.estimate()["lut4"]
+    assert small.estimate(steps=10)["cycles_per_sample"] > 0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"fit": "speed"}, "fit must be 'latency' or 'area', not 'speed'"),
+        ({"max_latency_us": 5}, "max_latency_us bounds the latency of fit='area'; give both"),
+        ({"fit": "area"}, "must have a max_latency_us above 0 to keep to, not None"),
+        ({"fit": "area", "max_latency_us": 0}, "must have a max_latency_us above 0"),
+        ({"fit": "area", "max_latency_us": 5}, "must know the steps of a sample, at least 1, not"),
+    ],
+)
+def test_senseless_goals(network, options, message):
+    with pytest.raises(FitError, match=message):
+        generate(network, "ulx3s-25f", **options)
