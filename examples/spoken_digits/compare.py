@@ -143,10 +143,14 @@ def _add(run: dict[str, Any]) -> None:
         file.write((json.dumps(runs, indent=1) + "\n").encode())
 
 
-def _run_all(data: Path, models: list[str], kinds: list[str], networks: Path) -> None:
-    done = {(r["model"], r["split"], r["seed"]) for r in _read()}
-    for split, seed in (run for kind in kinds for run in RUNS[kind]):
-        missing = [m for m in models if (m, split, seed) not in done]
+def _is_done(model: str, split: str, seed: int) -> bool:
+    wanted = {"model": model, "split": split, "seed": seed, "recipe": asdict(Recipe(model))}
+    return any(all(run[k] == v for k, v in wanted.items()) for run in _read())
+
+
+def _run_all(data: Path, models: list[str], runs: list[tuple[str, int]], networks: Path) -> None:
+    for split, seed in runs:
+        missing = [m for m in models if not _is_done(m, split, seed)]
         if not missing:
             continue
         corpus = open_corpus(data, split)
@@ -168,11 +172,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=data_folder() / "fsdd")
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--splits", nargs="+", choices=RUNS, default=list(RUNS))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
     parser.add_argument("--networks", type=Path, default=Path("build/spoken_digits"))
     args = parser.parse_args()
     torch.set_num_threads(1)
+    runs = [run for kind in args.splits for run in RUNS[kind] if run[1] in args.seeds]
     try:
-        _run_all(args.data, args.models, args.splits, args.networks)
+        _run_all(args.data, args.models, runs, args.networks)
     except SpikeloomError as error:
         raise SystemExit(f"{error}") from None
     text = table(_read())

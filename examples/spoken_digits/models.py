@@ -90,44 +90,33 @@ class Spiking(nn.Module):
     kind : one of :data:`SPIKING`
     bits : of every weight
     places : binary places of a weight, which then lies in ±2**(bits − 1 − places)
+    readout_bits : of the integrators, which sum over all steps of a recording
     """
 
     def __init__(
-        self, kind: str, inputs: int, width: int, classes: int, *, bits: int, places: int
+        self,
+        kind: str,
+        inputs: int,
+        width: int,
+        classes: int,
+        *,
+        bits: int,
+        places: int,
+        readout_bits: int,
     ) -> None:
         super().__init__()
-        neuron = _neuron(kind, places)
-        forget = {"forget": 1.0, "cell": 0.0} if isinstance(neuron, GatedUnit) else True
-        unit = 1.0 / _grading(places).limit
-        scale = None if isinstance(neuron, GatedUnit) else unit
-        layers = [
-            TrainablePopulation(name, width, neuron, bias=forget, scale=scale) for name in _LAYERS
-        ]
-        readout = TrainablePopulation(
-            "readout", classes, Integrator(Range.signed(22)), scale=unit, learn_scale=False
-        )
-        sizes = {"sound": inputs, "first": width, "second": width}
-        projections = [
-            TrainableProjection(source, target, bits, port, start=_start(width, sizes[source]))
-            for source, target in (("sound", "first"), ("first", "second"))
-            for port in neuron.ports
-        ]
-        projections += [
-            TrainableProjection(layer, layer, bits, port, delay=1, start=0.5 * _start(width, width))
-            for layer in _LAYERS
-            for port in neuron.ports
-            if kind != "input_gated"
-        ]
-        projections.append(
-            TrainableProjection("second", "readout", bits, start=_start(classes, width))
-        )
-        self.body_parameters = sum(
-            q.start.numel() for q in projections if q.target != "readout"
-        ) + len(_LAYERS) * width * len(neuron.ports)
+        neuron, unit = _neuron(kind, places), 1.0 / _grading(places).limit
+        body = _body(neuron, inputs, width, bits, is_recurrent=kind != "input_gated")
+        end = TrainableProjection("second", "readout", bits, start=_start(classes, width))
+        layers = [_layer(name, width, neuron, unit) for name in _LAYERS]
+        integrator = Integrator(Range.signed(readout_bits))
+        readout = TrainablePopulation("readout", classes, integrator, scale=unit, learn_scale=False)
+        biases = len(layers) * width * len(neuron.ports)
+        self.body_parameters = sum(q.start.numel() for q in body) + biases
         self.network = TrainableNetwork(
             (Input("sound", (inputs,), _EVENTS, unit=1 / _EVENTS.hi),),
             (*layers, readout),
-            projections,
+            (*body, end),
             Output("readout", "v"),
         )
 
@@ -141,12 +130,23 @@ class Spiking(nn.Module):
 
 
 def build(
-    kind: str, inputs: int, width: int, classes: int, *, bits: int, places: int, dropout: float
+    kind: str,
+    inputs: int,
+    width: int,
+    classes: int,
+    *,
+    bits: int,
+    places: int,
+    dropout: float,
+    readout_bits: int = 22,
 ) -> Dense | Spiking:
-    """One of :data:`MODELS`."""
+    """One of :data:`MODELS`; ``dropout`` is of :class:`Dense`, the other options of
+    :class:`Spiking`."""
     if kind in DENSE:
         return Dense(kind, inputs, width, classes, dropout)
-    return Spiking(kind, inputs, width, classes, bits=bits, places=places)
+    return Spiking(
+        kind, inputs, width, classes, bits=bits, places=places, readout_bits=readout_bits
+    )
 
 
 def _grading(places: int) -> Grading:
@@ -162,6 +162,30 @@ def _neuron(kind: str, places: int) -> Neuron:
             Range.signed(one + 2), ShiftLeak((2,)), GradedLIF(membrane, _grading(places))
         )
     return GatedUnit(current, membrane, SigmoidTable(unit_shift=one), _grading(places))
+
+
+def _layer(name: str, width: int, neuron: Neuron, unit: float) -> TrainablePopulation:
+    if isinstance(neuron, GatedUnit):
+        # At first, what is there is rather kept than replaced.
+        return TrainablePopulation(name, width, neuron, bias={"forget": 1.0, "cell": 0.0})
+    return TrainablePopulation(name, width, neuron, scale=unit)
+
+
+def _body(
+    neuron: Neuron, inputs: int, width: int, bits: int, *, is_recurrent: bool
+) -> list[TrainableProjection]:
+    """All projections into the two layers."""
+    sizes = {"sound": inputs, "first": width}
+    body = [
+        TrainableProjection(source, target, bits, port, start=_start(width, sizes[source]))
+        for source, target in zip(sizes, _LAYERS, strict=True)
+        for port in neuron.ports
+    ]
+    loops = [(layer, port) for layer in _LAYERS for port in neuron.ports if is_recurrent]
+    return body + [
+        TrainableProjection(layer, layer, bits, port, delay=1, start=_start(width, width) / 2)
+        for layer, port in loops
+    ]
 
 
 def _start(targets: int, sources: int) -> Tensor:
