@@ -67,7 +67,7 @@ def load(
     options
         Of the preset: ``reset`` and ``reset_delay`` (snntorch), ``current`` (norse), ``reset``
         (spikingjelly), ``spikes``, ``reset``, ``min_v`` and ``norm_input`` (sinabs), ``bias``
-        (rockpool), ``delay_shift`` (lava).
+        (rockpool).
 
     Raises
     ------
@@ -126,7 +126,7 @@ def _hdf5(
                 f"{path} is of lava-dl and must have the preset 'lava', not {semantics.name!r}; "
                 "leave it out"
             )
-        return net_import.to_network(net_file.read(path), path, semantics, output)
+        return net_import.to_network(net_file.read(path), path, output)
     semantics = _nir_semantics(path, preset, options)
     if semantics.name == "sinabs" and dt is None:
         dt = 1.0

@@ -6,6 +6,9 @@ In code order, per step, with ⌊·⌉₀ rounding toward zero::
     v = ⌊v·(4096 − vDecay) / 4096⌉₀ + u
     spike if v > 64·vThMant, then v = 0
 
+A block's events then arrive one step later (``delay_shift``). That shifts all of them alike, and is
+left out: what a network delivers, it delivers as many steps earlier as it has blocks.
+
 Sources: lava-dl ``slayer/neuron/cuba.py`` and ``dynamics/leaky_integrator.py`` (which compares with
 a threshold raised by less than one unit, so that its ≥ is a >), and lava ``proc/lif/models.py``
 (``PyLifModelBitAcc``), whose voltage saturates at ±(2²³ − 1).
@@ -32,7 +35,6 @@ from spikeloom.hls_model import (
 from spikeloom.hls_model.errors import CheckpointError, SemanticsError
 from spikeloom.quant.graph import MEMBRANE
 from spikeloom.quant.net_file import Dense, NetFile
-from spikeloom.quant.presets import Semantics
 
 __all__ = ["ORIGINS", "assumptions", "equation", "is_of_lava", "to_network"]
 
@@ -57,12 +59,11 @@ ORIGINS = {
 """Where the numbers of a ``.net`` file's network came from."""
 
 
-def to_network(net: NetFile, path: object, semantics: Semantics, output: str = "auto") -> Network:
+def to_network(net: NetFile, path: object, output: str = "auto") -> Network:
     """The integer network of a ``.net`` file.
 
     Parameters
     ----------
-    semantics : preset ``lava``; whether a block's events arrive in the next step
     output : ``events`` (also ``auto``) or ``membrane`` of the last block
 
     Raises
@@ -72,12 +73,10 @@ def to_network(net: NetFile, path: object, semantics: Semantics, output: str = "
     SemanticsError
         If the last block delays its outputs.
     """
-    delayed = not any("delay_shift=False" in a for a in semantics.assumptions)
     size = net.blocks[0].weights.shape[1]
     shape = net.input_shape or (size,)
     inputs = Input("input", shape)
     source, width, delays = "input", inputs.size, np.zeros(inputs.size, dtype=np.int64)
-    delays = delays + (delayed and net.input_shape is not None)
     populations, projections = [], []
     for block in net.blocks:
         if block.weights.shape[1] != width:
@@ -86,7 +85,7 @@ def to_network(net: NetFile, path: object, semantics: Semantics, output: str = "
                 f"delivers {width}; check its blocks"
             )
         populations.append(_population(block))
-        projections += _projections(source, block, delays + delayed)
+        projections += _projections(source, block, delays)
         source, width, delays = block.name, len(block.weights), block.delays
     if delays.any():
         raise SemanticsError(
@@ -115,12 +114,12 @@ def is_of_lava(network: Network) -> bool:
 
 def assumptions(network: Network) -> tuple[str, ...]:
     """What a ``.net`` file does not say, and what was taken instead."""
-    shifted = all(p.delay for p in network.projections)
-    when = "in the next step" if shifted else "in the same step (delay_shift=False)"
+    count = len(network.populations)
     notes = [
         "preset lava",
         "integers of lava-dl's CUBA neurons, taken over as they are",
-        f"events arrive {when}",
+        "delay_shift, which shifts all events of a block by a step, is left out",
+        f"{count} blocks deliver {count} steps earlier than in lava-dl; present {count} steps less",
         "spike if v > 64·vThMant, as Loihi; voltages saturate at ±(2²³ − 1)",
     ]
     for population in network.populations:

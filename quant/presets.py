@@ -267,16 +267,8 @@ def _rockpool(options: _Options) -> Semantics:
 
 
 def _lava(options: _Options) -> Semantics:
-    shifted = options.take("delay_shift", True, True, False)
     options.done()
-    when = "events arrive in the next step" if shifted else "no delay between blocks"
-    return Semantics(
-        "lava",
-        "value",
-        strict=True,
-        delayed=False,
-        assumptions=(f"{when} (delay_shift={shifted})",),
-    )
+    return Semantics("lava", "value", strict=True, delayed=False)
 
 
 _RESOLVERS = {

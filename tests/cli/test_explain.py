@@ -60,7 +60,7 @@ def test_integers_are_explained(spikeloom, net):
     assert "integer network" in done.out
     assert "u = trunc(3072·u / 4096) + 128·x" in done.out
     assert "64·vThMant + 1" in done.out
-    assert "1 step" in done.out
+    assert "1 blocks deliver 1 steps earlier" in done.out
 
 
 def test_integers_are_taken_over(spikeloom, net, samples, tmp_path):

@@ -59,7 +59,7 @@ def test_an_integer_network_is_explained(tmp_path):
         "reset_value",
     }
     (projection,) = found["projections"]
-    assert (projection["lo"], projection["hi"], projection["delay"]) == (-2, 4, 1)
+    assert (projection["lo"], projection["hi"], projection["delay"]) == (-2, 4, 0)
     assert found["assumptions"][0] == "preset lava"
     assert json.loads(json.dumps(found)) == found
 

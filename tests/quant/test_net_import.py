@@ -12,7 +12,6 @@ from spikeloom.hls_model import Network, simulate
 from spikeloom.hls_model.errors import CheckpointError, SemanticsError
 from spikeloom.quant.net_file import is_net, read
 from spikeloom.quant.net_import import assumptions, to_network
-from spikeloom.quant.presets import resolve
 
 LIMIT = (1 << 23) - 1
 
@@ -87,18 +86,26 @@ def later(spikes: np.ndarray, steps) -> np.ndarray:
     return result
 
 
-def by_hand(layers: list[dict], samples: np.ndarray, shift: int = 1) -> list[np.ndarray]:
-    """The events that each block's outputs deliver: after one step, and their axons' delays."""
+def by_hand(layers: list[dict], samples: np.ndarray) -> list[np.ndarray]:
+    """The events that each block delivers in lava-dl: one step late, as delay_shift has it."""
     results, inputs = [], samples
     for layer in layers:
-        spikes = np.stack([later(block(layer, s), shift) for s in inputs])
+        spikes = np.stack([later(block(layer, s), 1) for s in inputs])
         results.append(spikes)
         inputs = np.stack([later(s, layer.get("delay", 0)) for s in spikes])
     return results
 
 
-def network_of(path: Path, preset: str = "lava", **options) -> Network:
-    return to_network(read(path), path, resolve(preset, {}), **options)
+def assert_equal(spikes, layers: list[dict], samples: np.ndarray) -> None:
+    """Spike for spike, each block as many steps earlier as there are blocks up to it."""
+    for index, expected in enumerate(by_hand(layers, samples)):
+        early = index + 1
+        assert (spikes[f"layer{index}"][:, :-early] == expected[:, early:]).all()
+        assert not expected[:, :early].any()
+
+
+def network_of(path: Path, **options) -> Network:
+    return to_network(read(path), path, **options)
 
 
 DECAYS = st.sampled_from([0, 1, 64, 1024, 2500, 4095, 4096])
@@ -126,8 +133,7 @@ def test_random_networks_are_equal_spike_for_spike(tmp_path_factory, data, seed)
     path = write(tmp_path_factory.mktemp("net") / "network.net", layers)
     samples = random.integers(0, 2, (2, 15, sizes[0]))
     result = simulate(network_of(path), samples)
-    for index, expected in enumerate(by_hand(layers, samples)):
-        assert (result.spikes[f"layer{index}"] == expected).all()
+    assert_equal(result.spikes, layers, samples)
 
 
 def test_voltages_saturate_as_loihi_does(tmp_path):
@@ -139,9 +145,8 @@ def test_voltages_saturate_as_loihi_does(tmp_path):
     samples[0, 1000:, 1] = 1
     result = simulate(network, samples)
     assert result.states["layer0"]["v"].min() == -LIMIT
-    expected = by_hand(layers, samples)[0]
-    assert expected.sum() > 0
-    assert (result.spikes["layer0"] == expected).all()
+    assert result.spikes["layer0"].sum() > 0
+    assert_equal(result.spikes, layers, samples)
 
 
 def test_a_wide_current_keeps_its_value_and_says_so(tmp_path):
@@ -151,7 +156,7 @@ def test_a_wide_current_keeps_its_value_and_says_so(tmp_path):
     samples = np.ones((1, 120, 6), int)
     result = simulate(network, samples)
     assert result.states["layer0"]["i"].max() > LIMIT
-    assert (result.spikes["layer0"] == by_hand(layers, samples)[0]).all()
+    assert_equal(result.spikes, layers, samples)
 
 
 def test_words_are_no_wider_than_their_worst_case(tmp_path):
@@ -163,17 +168,21 @@ def test_words_are_no_wider_than_their_worst_case(tmp_path):
     assert population.neuron.bits == 7
 
 
-def test_blocks_deliver_in_the_next_step_unless_they_were_trained_otherwise(tmp_path):
+def test_the_shift_between_blocks_is_left_out_and_said(tmp_path):
     layers = [dense(100 * np.eye(2), i_decay=4096) for _ in range(2)]
-    path = write(tmp_path / "network.net", layers)
+    network = network_of(write(tmp_path / "network.net", layers))
     samples = np.zeros((1, 5, 2), int)
-    samples[0, 0] = 1
-    spikes = simulate(network_of(path), samples).spikes
-    assert spikes["layer0"][0, :, 0].tolist() == [0, 1, 0, 0, 0]
-    assert spikes["layer1"][0, :, 0].tolist() == [0, 0, 1, 0, 0]
-    at_once = network_of(path, "lava:delay_shift=false")
-    assert simulate(at_once, samples).spikes["layer1"][0, 0].tolist() == [1, 1]
-    assert "same step (delay_shift=False)" in " ".join(assumptions(at_once))
+    samples[0, 1] = 1
+    spikes = simulate(network, samples).spikes
+    assert spikes["layer1"][0, :, 0].tolist() == [0, 1, 0, 0, 0]
+    assert any("2 blocks deliver 2 steps earlier" in a for a in assumptions(network))
+
+
+def test_outputs_with_different_delays_go_different_ways(tmp_path):
+    layers = [dense(np.full((3, 2), 100), delay=np.array([2, 0, 2])), dense([[1, 2, 4]])]
+    network = network_of(write(tmp_path / "network.net", layers))
+    into = {p.delay: p.weights.tolist() for p in network.into("layer1")}
+    assert into == {0: [[0, 2, 0]], 2: [[1, 0, 4]]}
 
 
 def test_an_input_block_and_flatten_pass_events_on(tmp_path):
@@ -184,8 +193,7 @@ def test_an_input_block_and_flatten_pass_events_on(tmp_path):
     ]
     network = network_of(write(tmp_path / "network.net", layers))
     assert network.inputs[0].shape == (1, 2, 2)
-    # The input block delays its events by a step, as every block does.
-    assert [(p.target, p.delay) for p in network.projections] == [("layer2", 2)]
+    assert [(p.target, p.delay) for p in network.projections] == [("layer2", 0)]
 
 
 def test_membranes_can_be_read(tmp_path):
