@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Literal
 
 import torch
@@ -27,7 +27,7 @@ from torch import Tensor
 from spikeloom.hls_model.errors import SemanticsError
 from spikeloom.hls_model.ranges import BOOL, Range
 
-__all__ = ["PLAIN", "TORCH_OPERATORS", "Gradients", "Surrogate", "TorchOperator"]
+__all__ = ["PLAIN", "TORCH_OPERATORS", "Gradients", "Surrogate", "TorchOperator", "are_flags"]
 
 _ALL_BITS = 60
 """No tensor holds integers this wide: a shift by more gives what a shift by this much gives."""
@@ -64,17 +64,19 @@ class Surrogate:
 
     def derivative(self, distance: Tensor, unit: Tensor | float) -> Tensor:
         """d(a ≥ b)/da for ``distance`` = a − b, where the threshold is ``unit``."""
-        y = (distance * (1 / (self.width * unit))).abs_()
+        return self.slope(distance * (1 / (self.width * unit))).div_(unit)
+
+    def slope(self, y: Tensor) -> Tensor:
+        """The table's derivative, in place of ``y``."""
         match self.shape:
             case "fast_sigmoid":
-                slope = y.add_(1).square_().reciprocal_()
+                return y.abs_().add_(1).square_().reciprocal_()
             case "atan":
-                slope = y.square_().add_(1).reciprocal_()
+                return y.square_().add_(1).reciprocal_()
             case "triangle":
-                slope = y.neg_().add_(1).clamp_(min=0)
+                return y.abs_().neg_().add_(1).clamp_(min=0)
             case "box":
-                slope = y.le_(1)
-        return slope.div_(unit)
+                return y.abs_().le_(1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,9 +97,18 @@ class Gradients:
     pass_saturated: bool = False
     detached: frozenset[str] = frozenset()
 
+    @cached_property
+    def _inverses(self) -> tuple[Tensor | float, Tensor | float]:
+        """Of the surrogate's width in integers, and of the threshold."""
+        return 1 / (self.surrogate.width * self.unit), 1 / self.unit
+
     def of_comparison(self, a: Tensor, b: Tensor, ranges: tuple[Range, ...]) -> Tensor:
+        """d(a ≥ b)/da; a constant of the code is its own threshold."""
         constant = next((abs(r.lo) for r in ranges if r.is_constant and r.lo), None)
-        return self.surrogate.derivative(a - b, self.unit if constant is None else float(constant))
+        if constant is not None:
+            return self.surrogate.derivative(a - b, float(constant))
+        width, unit = self._inverses
+        return self.surrogate.slope((a - b) * width).mul_(unit)
 
 
 PLAIN = Gradients()
@@ -113,11 +124,13 @@ class TorchOperator:
     backward : ``backward(grad, operands, ranges, attrs, gradients)``, a gradient or None per
         operand, not yet summed over broadcast dimensions
     saved : which operands ``backward`` reads
+    on_flags : a faster ``forward`` where all operands are 0 or 1
     """
 
     forward: Callable[..., Tensor]
     backward: Callable[..., tuple[Tensor | None, ...]]
     saved: tuple[int, ...] = ()
+    on_flags: Callable[..., Tensor] | None = None
 
 
 Operands = tuple[Tensor, ...]
@@ -167,7 +180,8 @@ def _lookup(index: Tensor, *, table: tuple[int, ...]) -> Tensor:
     return _table(table, index.dtype, index.device)[index.long()]
 
 
-def _are_flags(ranges: Ranges) -> bool:
+def are_flags(ranges: Ranges) -> bool:
+    """Whether all values are 0 or 1."""
     return all(r in BOOL for r in ranges)
 
 
@@ -177,7 +191,7 @@ def _ge_backward(g: Tensor, o: Operands, r: Ranges, _: Attributes, how: Gradient
 
 
 def _eq_backward(g: Tensor, o: Operands, r: Ranges, _: Attributes, how: Gradients) -> Any:
-    if not _are_flags(r):
+    if not are_flags(r):
         return None, None
     if r[1] == Range(0, 0):
         return -g, None
@@ -209,7 +223,7 @@ def _flags_backward(a: Callable[[Tensor], Tensor]) -> Any:
     """Of a rule on two flags whose derivative towards one is ``a(the other)``."""
 
     def backward(g: Tensor, o: Operands, r: Ranges, _: Attributes, how: Gradients) -> Any:
-        return (g * a(o[1]), g * a(o[0])) if _are_flags(r) else (None, None)
+        return (g * a(o[1]), g * a(o[0])) if are_flags(r) else (None, None)
 
     return backward
 
@@ -239,10 +253,17 @@ TORCH_OPERATORS: Mapping[str, TorchOperator] = {
         lambda a, *, range: a.clamp(range.lo, range.hi), _saturate_backward, (0,)
     ),
     "wrap": TorchOperator(_wrap, lambda g, *_: (g,)),
-    "bit_and": TorchOperator(_bits(lambda a, b: a & b), _flags_backward(lambda b: b), (0, 1)),
-    "bit_or": TorchOperator(_bits(lambda a, b: a | b), _flags_backward(lambda b: 1 - b), (0, 1)),
+    "bit_and": TorchOperator(
+        _bits(lambda a, b: a & b), _flags_backward(lambda b: b), (0, 1), torch.mul
+    ),
+    "bit_or": TorchOperator(
+        _bits(lambda a, b: a | b), _flags_backward(lambda b: 1 - b), (0, 1), torch.maximum
+    ),
     "bit_xor": TorchOperator(
-        _bits(lambda a, b: a ^ b), _flags_backward(lambda b: 1 - 2 * b), (0, 1)
+        _bits(lambda a, b: a ^ b),
+        _flags_backward(lambda b: 1 - 2 * b),
+        (0, 1),
+        lambda a, b: (a - b).abs_(),
     ),
     "lookup": TorchOperator(_lookup, _lookup_backward, (0,)),
 }

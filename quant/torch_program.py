@@ -12,7 +12,7 @@ from torch import Tensor
 
 from spikeloom.hls_model.dataflow import Dataflow, Node
 from spikeloom.quant.torch_backend import exact_type
-from spikeloom.quant.torch_operators import TORCH_OPERATORS, Gradients, TorchOperator
+from spikeloom.quant.torch_operators import TORCH_OPERATORS, Gradients, TorchOperator, are_flags
 
 __all__ = [
     "Instruction",
@@ -178,9 +178,10 @@ def _saved(part: Iterable[Instruction]) -> set[int]:
 
 def _instruction(node: Node, index: Mapping[Node, int]) -> Instruction:
     rule = TORCH_OPERATORS[node.op]
-    forward = partial(rule.forward, **node.attrs) if node.attrs else rule.forward
     operands = tuple(index[o] for o in node.operands)
     ranges = tuple(o.range for o in node.operands)
+    forward = rule.on_flags if rule.on_flags and are_flags(ranges) else rule.forward
+    forward = partial(forward, **node.attrs) if node.attrs else forward
     return Instruction(index[node], operands, forward, rule, ranges, node.attrs)
 
 
