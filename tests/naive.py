@@ -6,41 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from spikeloom.hls_model import Input, Network, Value
-
-
-def _rounded(value: int, amount: int, rounding: str) -> int:
-    quotient, rest = divmod(value, 1 << amount)
-    if rounding == "floor" or rest == 0:
-        return quotient
-    if rounding == "trunc":
-        return quotient + (value < 0)
-    return quotient + (2 * rest >= 1 << amount)
-
-
-def _wrapped(value: int, range: Any) -> int:
-    return range.lo + (value - range.lo) % (range.hi - range.lo + 1)
-
-
-RULES = {
-    "add": lambda a, b: a + b,
-    "sub": lambda a, b: a - b,
-    "neg": lambda a: -a,
-    "mul": lambda a, b: a * b,
-    "shift_left": lambda a, *, amount: a * 2**amount,
-    "shift_right": lambda a, *, amount, rounding: _rounded(a, amount, rounding),
-    "ge": lambda a, b: int(a >= b),
-    "eq": lambda a, b: int(a == b),
-    "select": lambda c, a, b: a if c else b,
-    "minimum": min,
-    "maximum": max,
-    "saturate": lambda a, *, range: max(range.lo, min(range.hi, a)),
-    "wrap": lambda a, *, range: _wrapped(a, range),
-    "bit_and": lambda a, b: a & b,
-    "bit_or": lambda a, b: a | b,
-    "bit_xor": lambda a, b: a ^ b,
-    "lookup": lambda a, *, table: table[a],
-}
-"""Every operator on Python integers."""
+from spikeloom.hls_model.plain import RULES
 
 
 class PythonBackend:
