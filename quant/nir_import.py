@@ -81,6 +81,12 @@ class _Importer:
         )
         if not inputs or any(size < 1 for i in inputs for size in i.shape):
             raise CheckpointError(f"{self.path} must have an Input node with a shape; add one")
+        for node in self._of("Input"):
+            if self.nir.into(node.name):
+                raise CheckpointError(
+                    f"the Input {node.name!r} of {self.path} must not be fed by "
+                    f"{self.nir.into(node.name)[0]!r}; remove the edge"
+                )
         received = {n.name: self.signals.into(n) for n in self._of(*NEURONS)}
         back = self._feedback(received)
         populations, projections = [], []

@@ -280,6 +280,13 @@ def test_an_edge_out_of_an_output_is_refused(write_nir):
         load(write_nir(nodes, list(pairwise(nodes))), **LOAD)
 
 
+def test_an_edge_into_an_input_is_refused(write_nir):
+    nodes = {"in": port("Input", 2), "lif": lif(2), "out": port("Output", 2)}
+    edges = [*pairwise(nodes), ("lif", "in")]
+    with pytest.raises(CheckpointError, match=r"the Input 'in' of .* must not be fed by 'lif'"):
+        load(write_nir(nodes, edges), **LOAD)
+
+
 def test_scalar_parameters_take_their_size_from_before(write_nir):
     numbers = {"type": "CubaLIF", "tau_mem": 2e-3, "tau_syn": 2e-3, "r": 2.0, "w_in": 2.0}
     nodes = {
