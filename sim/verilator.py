@@ -41,6 +41,7 @@ class Recipe:
     options, linking : further arguments of Verilator and of the linker
     versions : what else the compiled objects depend on
     waves : whether it can write waveforms
+    quick : compile fast rather than well: half the time for gates, of which there are many
     """
 
     sources: Mapping[str, str]
@@ -50,10 +51,16 @@ class Recipe:
     linking: str = ""
     versions: tuple[str, ...] = ()
     waves: bool = False
+    quick: bool = False
 
     @property
     def all_options(self) -> tuple[str, ...]:
         return (*_OPTIONS, *self.options, *(("--trace-fst",) if self.waves else ()))
+
+    @property
+    def levels(self) -> dict[str, int]:
+        """Of the C++ compiler's optimisation, for what is run often, once, and is no design's."""
+        return {"FAST": 1 if self.quick else 2, "SLOW": 0 if self.quick else 1, "GLOBAL": 2}
 
 
 def cache_folder() -> Path:
@@ -78,7 +85,7 @@ def compile_simulator(recipe: Recipe) -> Path:
                 f"simulation needs {tool}, which is not on the PATH; install it, for instance "
                 "with `apt install g++ make perl`"
             )
-    toolchain = _toolchain_key((*recipe.all_options, *recipe.versions))
+    toolchain = _toolchain_key((*recipe.all_options, *recipe.versions, str(recipe.levels)))
     texts = [text for item in sorted(recipe.sources.items()) for text in item]
     key = _digest(toolchain, recipe.main.read_text(), *texts)
     folder = cache_folder() / "simulators" / key
@@ -99,7 +106,7 @@ def _compile(recipe: Recipe, toolchain: str, folder: Path) -> None:
         runtime.restore()
         _run(
             ["make", "-C", str(work), "-f", "Vtop.mk", f"-j{os.cpu_count() or 1}",
-             "OPT_FAST=-O2", "OPT_SLOW=-O1", "OPT_GLOBAL=-O2",
+             *(f"OPT_{part}=-O{level}" for part, level in recipe.levels.items()),
              # The wheel is configured without a compiler: GCC and Clang both take this.
              "CFG_CXXFLAGS_PCH_I=-include"],
             work,

@@ -74,6 +74,7 @@ def compile_virtual(
     *,
     defines: tuple[str, ...] = (),
     waves: bool = False,
+    quick: bool = False,
 ) -> Path:
     """The simulator of a design with its bridge, from the cache if it is there.
 
@@ -84,6 +85,7 @@ def compile_virtual(
     pins : names of its clock and UART ports; an ``inout`` will do
     defines : names of Verilog macros to define
     waves : whether it can write waveforms
+    quick : compile fast rather than well; right for netlists
 
     Raises
     ------
@@ -93,7 +95,9 @@ def compile_virtual(
     names = pins or Pins()
     wrapper = f"""\
 module {TOP}(input wire clk, input wire rx, output wire tx);
-  \\{top} dut(.\\{names.clk} (clk), .\\{names.rx} (rx), .\\{names.tx} (tx));
+  wire [2:0] pins;
+  assign pins[0] = clk, pins[1] = rx, tx = pins[2];
+  \\{top} dut(.\\{names.clk} (pins[0]), .\\{names.rx} (pins[1]), .\\{names.tx} (pins[2]));
 endmodule
 """
     recipe = Recipe(
@@ -102,6 +106,7 @@ endmodule
         runtime=_RUNTIME,
         options=tuple(f"+define+{name}" for name in defines),
         waves=waves,
+        quick=quick,
     )
     return compile_simulator(recipe)
 

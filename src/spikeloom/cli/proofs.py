@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,7 +12,19 @@ import typer
 
 from spikeloom.cli.commands import Folder, Json
 
-__all__ = ["add_to", "run"]
+__all__ = ["add_to"]
+
+
+class LevelName(enum.StrEnum):
+    """The ladder's levels; stated here too so that ``--help`` loads none of them."""
+
+    TORCH = "torch"
+    REFERENCE = "reference"
+    RTL = "rtl"
+    NETLIST = "netlist"
+    BITSTREAM = "bitstream"
+    BOARD = "board"
+
 
 Port = Annotated[
     str | None,
@@ -34,6 +47,8 @@ Limit = Annotated[
 WaveFile = Annotated[
     bool, typer.Option("--waves", help="Write the simulated board's waveform, DIR/waves.fst.")
 ]
+
+_LEVELS = "torch, reference, rtl, netlist, bitstream or board."
 
 
 def run(
@@ -68,9 +83,45 @@ def run(
     _show(report, _run_figures(report), folder, json)
 
 
+def verify(
+    folder: Folder,
+    level: Annotated[LevelName, typer.Option(metavar="LEVEL", help=_LEVELS)],
+    samples: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|S.npz", help="How many, or a file of them. [default: by level, as last time]"
+        ),
+    ] = None,
+    port: Port = None,
+    waves: Annotated[
+        bool, typer.Option("--waves", help="Write the waveform, DIR/waves.fst (rtl, netlist).")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Compare one level of the chain with the reference.
+
+    Exit code 1 at the first difference, which is named: sample, step, population, neuron, values.
+    """
+    from spikeloom.cli.progress import Display
+    from spikeloom.flow.verify import verify_folder
+
+    with Display() as display:
+        report = verify_folder(
+            folder,
+            level.value,
+            samples=Path(samples) if samples and not samples.isdigit() else None,
+            limit=int(samples) if samples and samples.isdigit() else None,
+            port=port,
+            waves=waves,
+            listener=display,
+        )
+    _show(report, _level_figures(report), folder, json)
+
+
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
-    app.command()(run)
+    for command in (run, verify):
+        app.command()(command)
 
 
 def _show(
@@ -104,3 +155,16 @@ def _run_figures(report: dict[str, Any]) -> Iterable[tuple[str, str]]:
     if report["virtual"]:
         board, wall = report["board_seconds"] * 1e3, report["seconds"]
         yield "simulated", f"{board:,.2f} ms of the board's time in {wall:,.1f} s"
+
+
+def _level_figures(report: dict[str, Any]) -> Iterable[tuple[str, str]]:
+    yield "level", report["level"]
+    yield "result", f"{report['mismatches']} differences in {report['samples']:,} samples"
+    kinds = {"spikes": "spikes", "states": "states", "events": "output events"}
+    counts = [
+        f"{report[f'{kind}_compared']:,} {name}"
+        for kind, name in kinds.items()
+        if f"{kind}_compared" in report
+    ]
+    yield "compared", ", ".join(counts)
+    yield "seconds", f"{report['seconds']:.1f}"

@@ -122,9 +122,10 @@ def run_on(
     Returns
     -------
     dict
-        ``board``, ``samples``, ``mismatches`` (0), ``accuracy``, ``inferences_per_second``,
-        ``latency_us``, ``link``, ``counters``, ``virtual`` and ``seconds``. Rates and latencies
-        are in the board's time, which for a virtual board is simulated time.
+        ``board``, ``samples``, ``events_compared`` (places where one may be), ``mismatches`` (0),
+        ``accuracy``, ``inferences_per_second``, ``latency_us``, ``link``, ``counters``,
+        ``virtual`` and ``seconds``. Rates and latencies are in the board's time, which for a
+        virtual board is simulated time.
 
     Raises
     ------
@@ -146,9 +147,11 @@ def run_on(
     started = board.connection.counters()
     meter = _Meter(board)
     predictions = []
+    compared = 0
     for number, (observed, due) in enumerate(zip(board.stream(events), expected, strict=True)):
         comparison.check(number, observed, due)
         predictions.append(int(due.readout.argmax()))
+        compared += due.is_sent.size
         listener.advanced(stage, done=number + 1, total=events.samples)
     traffic = meter.read(events.samples)
     counters = _differences(board.connection.counters(), started)
@@ -156,6 +159,7 @@ def run_on(
         "board": board.connection.description.identity.board,
         "virtual": is_virtual,
         "samples": events.samples,
+        "events_compared": compared,
         "mismatches": 0,
         "accuracy": samples.accuracy(np.array(predictions)),
         "latency_us": _latencies(board, events, expected_outputs(
