@@ -52,6 +52,11 @@ class Batch:
         self.last: dict[str, Mapping[str, Tensor]] = {}
 
     def run(self) -> Run:
+        # Automatic mixed precision would round integers.
+        with torch.autocast(self.device.type, enabled=False):
+            return self._run()
+
+    def _run(self) -> Run:
         for group in self.network.groups:
             known = {**self.inputs, **self.events}
             self.integers |= {name: self.network.integers(name, known) for name in group}

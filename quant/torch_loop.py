@@ -15,7 +15,7 @@ from torch.autograd.function import once_differentiable
 
 from spikeloom.quant.torch_operators import Gradients
 from spikeloom.quant.torch_program import Program, Stepped, Values, accumulate, pull_back, summed
-from spikeloom.quant.torch_sweep import stacked
+from spikeloom.quant.torch_sweep import spread, stacked
 
 __all__ = ["Arc", "Member", "run_loop"]
 
@@ -115,8 +115,8 @@ class _Frame:
             local[i] = self.state[word]
         for instruction in program.each:
             instruction.run(local)
-        self.state = {w: _spread(local[i], self.member.shape) for w, i in program.next.items()}
-        self.events.append(_spread(local[program.event], self.member.shape))
+        self.state = {w: spread(local[i], self.member.shape) for w, i in program.next.items()}
+        self.events.append(spread(local[program.event], self.member.shape))
         for word, stack in self.recorded.items():
             stack.append(self.state[word])
         if self.keeps:
@@ -127,11 +127,6 @@ class _Frame:
         events = torch.stack(self.events) if self.member.program.fires else None
         last = [self.state[w].clone() for w in self.member.program.words]
         return [events, *last, *(torch.stack(s) for s in self.recorded.values())]
-
-
-def _spread(value: Tensor | None, shape: tuple[int, int]) -> Tensor:
-    assert value is not None
-    return value if value.shape == shape else value.expand(shape)
 
 
 class _Forward:
@@ -211,7 +206,6 @@ class _Back:
             local[i] = value
         how = self.frame.member.gradients
         pull_back(program.each, grads, local, how, self.active, whole=False)
-        frame.kept[t] = []
         self.carry = program.carried(grads, how)
         for i in program.shared_each:
             if i in self.active:

@@ -131,7 +131,8 @@ class Program:
         self.kept = sorted(_saved(self.loop) & looped)
         self.each = [*self.before, *self.loop, *self.after]
         self.kept_each = sorted(_saved(self.each) & (in_time | on_state))
-        self.shared_each = sorted({o for i in self.each for o in i.operands} - in_time - on_state)
+        ends = {*self.next.values(), self.event, *(o for i in self.each for o in i.operands)}
+        self.shared_each = sorted(ends - in_time - on_state)
         self._nodes, self._index = nodes, index
         self._active: dict[frozenset[str], set[int]] = {}
 

@@ -25,7 +25,7 @@ from spikeloom.quant.torch_program import (
     summed,
 )
 
-__all__ = ["stacked", "sweep"]
+__all__ = ["spread", "stacked", "sweep"]
 
 
 def sweep(
@@ -75,8 +75,7 @@ class _Forward:
         self, program: Program, shape: tuple[int, int, int], tensors: Sequence[Tensor]
     ) -> None:
         self.program = program
-        self.steps, *samples_and_size = shape
-        self.shape = tuple(samples_and_size)
+        self.steps, self.shape = shape[0], shape[1:]
         sums, shared, state = program.named(tensors)
         self.values = program.start(shared, tensors[0].device if tensors else None)
         for port, tensor in sums.items():
@@ -99,7 +98,7 @@ class _Forward:
                 local[i] = state[word]
             for instruction in program.loop:
                 instruction.run(local)
-            state = {w: local[i] for w, i in program.next.items()}  # type: ignore[misc]
+            state = {w: spread(local[i], self.shape) for w, i in program.next.items()}
             for i, stack in crossing.items():
                 stack.append(local[i])
             if keep:
@@ -112,8 +111,8 @@ class _Forward:
         if event is not None:
             event = event.expand(self.steps, *self.shape).detach()
         # What is returned must not be what is kept: a tensor would hold the graph that holds it.
-        last = [state[w].expand(self.shape).clone() for w in program.words]
-        stacks = [[s.expand(self.shape) for s in crossing[program.next[w]]] for w in record]
+        last = [state[w].clone() for w in program.words]
+        stacks = [[spread(s, self.shape) for s in crossing[program.next[w]]] for w in record]
         return [event, *last, *(torch.stack(s) for s in stacks)]
 
     def locals(self, t: int) -> Values:
@@ -185,6 +184,12 @@ class _Backward:
     def accumulate(self, grads: Values, i: int, grad: Tensor | None) -> None:
         if i in self.active:
             accumulate(grads, i, grad)
+
+
+def spread(value: Tensor | None, shape: tuple[int, int]) -> Tensor:
+    """[samples, size], also of what is the same for all samples."""
+    assert value is not None
+    return value if value.shape == shape else value.expand(shape)
 
 
 def _steps(values: Tensor | None) -> tuple[Tensor, ...]:

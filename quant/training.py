@@ -193,11 +193,20 @@ class TrainableNetwork(nn.Module):
 
     @torch.no_grad()
     def export(self) -> Network:
-        """The integer network that evaluation runs. Nothing is rounded that was not before."""
+        """The integer network that evaluation runs. Nothing is rounded that was not before.
+
+        Raises
+        ------
+        NetworkError
+            If a number is not finite.
+        """
         parts = {name: self._integers(name, {}) for name in self.declared}
         populations, projections = [], []
         for name, p in self.declared.items():
-            numbers = {n: _exported(t, p.size) for n, t in parts[name].shared.items()}
+            numbers = {
+                n: _exported(t.expand(p.size), f"{n.removeprefix('p.')} of {name!r}")
+                for n, t in parts[name].shared.items()
+            }
             populations.append(
                 Population(
                     name,
@@ -209,7 +218,7 @@ class TrainableNetwork(nn.Module):
                 )
             )
             for q, link in zip(self._into(name), parts[name].links, strict=True):
-                weights = link.weights.cpu().numpy().astype(np.int64)
+                weights = _exported(link.weights, f"weights of {q.name}")
                 projections.append(Projection(q.source, q.target, weights, q.port, q.delay, q.bits))
         return Network(
             tuple(self.inputs.values()), tuple(populations), tuple(projections), self.output
@@ -330,8 +339,14 @@ def _vector(value: Any) -> Tensor:
     return torch.as_tensor(np.asarray(value), dtype=torch.get_default_dtype()).reshape(-1)
 
 
-def _exported(tensor: Tensor, size: int) -> Any:
-    return tensor.expand(size).cpu().numpy().astype(np.int64)
+def _exported(tensor: Tensor, what: str) -> Any:
+    array = tensor.cpu().numpy()
+    if not np.isfinite(array).all():
+        raise NetworkError(
+            f"{what} must be finite, but {int((~np.isfinite(array)).sum())} of {array.size} are "
+            "not; the training diverged: go back to an earlier state"
+        )
+    return array.astype(np.int64)
 
 
 def _events_of(input: Input, x: Tensor, steps: int | None) -> Tensor:

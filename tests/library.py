@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from spikeloom.hls_model import (
     Integrator,
     MultiSpikeLIF,
     Network,
+    Neuron,
     NoLeak,
     Output,
     Population,
@@ -26,6 +28,9 @@ from spikeloom.hls_model import (
     ScaleLeak,
     ShiftLeak,
     SigmoidTable,
+    State,
+    Value,
+    saturate,
 )
 
 V = Range.signed(12)
@@ -36,6 +41,23 @@ SCALED = {"threshold": EACH, "beta": 240}
 CUBA = CubaLIF(V, ALPHA, LIF(V, ScaleLeak(8), reset="value"))
 CURRENT = {"alpha": 100 + EACH // 4, "reset_value": 3, **SCALED}
 GRADING = Grading(limit=31 << 4, shift=4, dead=3)
+
+
+@dataclass(frozen=True)
+class Odd(Neuron):
+    """What no neuron does: a state and an event that are parameters for their own sake."""
+
+    parameters = ("level", "other")
+
+    def states(self) -> dict[str, Range]:
+        return {"held": V, "input": V}
+
+    def step(self, state: Any, x: Any, p: Any) -> tuple[State, Value]:
+        level = p.level * p.other
+        return State(held=saturate(level, V), input=saturate(x, V)), saturate(
+            state.held + state.input + level, V
+        )
+
 
 NEURONS: dict[str, tuple[Any, dict[str, Any]]] = {
     "lif": (LIF(V, ScaleLeak(8)), SCALED),
@@ -72,6 +94,8 @@ NEURONS: dict[str, tuple[Any, dict[str, Any]]] = {
     "gated": (GatedUnit(Range.unsigned(9), V, SigmoidTable(4, 3, 4, 6), GRADING), {}),
 }
 """Neuron and parameters by name."""
+
+ODD = {"odd": (Odd(), {"level": EACH, "other": 3})}
 
 
 def recurrent(neuron: Any, parameters: Any, *, loop: bool = True, seed: int = 1) -> Network:

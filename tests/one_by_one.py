@@ -50,5 +50,6 @@ def step(
         as_argument(x),
         SimpleNamespace(**{n: backend.value(shared[f"p.{n}"], r) for n, r in ranges.items()}),
     )
-    after = {w: getattr(following, w).payload.tensor for w in words}
-    return after, event.payload.tensor if isinstance(event, Value) else None
+    shape = next(iter(sums.values())).shape
+    after = {w: getattr(following, w).payload.tensor.expand(shape) for w in words}
+    return after, event.payload.tensor.expand(shape) if isinstance(event, Value) else None

@@ -14,6 +14,7 @@ from spikeloom.quant.torch_loop import Arc, Member, run_loop
 from spikeloom.quant.torch_operators import Gradients, Surrogate
 from spikeloom.quant.torch_program import Program
 
+NEURONS = library.NEURONS | library.ODD
 STEPS, SAMPLES = 7, 3
 SUMS, BIAS = Range(-4000, 4000), Range(-9, 9)
 SHAPE = (SAMPLES, library.SIZE)
@@ -75,9 +76,9 @@ def stepped(members, neurons, parameters, arcs, how):
     return events, words
 
 
-@pytest.mark.parametrize("name", [n for n in library.NEURONS if n != "integrator"])
+@pytest.mark.parametrize("name", [n for n in NEURONS if n != "integrator"])
 def test_values_and_gradients(name):
-    chosen = {"a": library.NEURONS[name], "b": library.NEURONS["lif delayed"]}
+    chosen = {"a": NEURONS[name], "b": library.NEURONS["lif delayed"]}
     neurons = {n: neuron for n, (neuron, _) in chosen.items()}
     parameters = {n: p for n, (_, p) in chosen.items()}
     how = Gradients(Surrogate("atan", 0.5), torch.tensor(40.0, dtype=F64))

@@ -14,6 +14,7 @@ from spikeloom.quant.torch_operators import Gradients, Surrogate
 from spikeloom.quant.torch_program import Program
 from spikeloom.quant.torch_sweep import sweep
 
+NEURONS = library.NEURONS | library.ODD
 STEPS, SAMPLES = 6, 3
 SUMS, BIAS = Range(-400, 600), Range(-9, 9)
 
@@ -46,9 +47,9 @@ def stepped(neuron, ranges, sums, shared, state, how):
 
 
 @pytest.mark.parametrize("pass_saturated", [False, True])
-@pytest.mark.parametrize("name", library.NEURONS)
+@pytest.mark.parametrize("name", NEURONS)
 def test_values_and_gradients(name, pass_saturated):
-    neuron, parameters = library.NEURONS[name]
+    neuron, parameters = NEURONS[name]
     ranges = widened(parameters)
     sums, shared, state = tensors_of(neuron, parameters)
     how = Gradients(Surrogate("atan", 0.5), torch.tensor(40.0, dtype=F64), pass_saturated)
@@ -86,7 +87,7 @@ def test_what_needs_no_state_stays_outside_the_loop():
     """A gate's table before it; a spike that only leaves, after it."""
 
     def program(name):
-        neuron, parameters = library.NEURONS[name]
+        neuron, parameters = NEURONS[name]
         ports = dict.fromkeys(neuron.ports, SUMS)
         return Program(trace(neuron, ports, widened(parameters)), name)
 

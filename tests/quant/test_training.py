@@ -227,6 +227,36 @@ def test_delayed_resets_can_be_detached():
     assert gradient() == pytest.approx(1 - (1 / 2) * (1 - 1 / 2))
 
 
+@pytest.mark.parametrize("name", ["weights of x→h", "threshold of 'h'"])
+def test_what_diverged_is_not_exported(name):
+    module = classifier()
+    values = module.projections["x→h"].weight if "x" in name else (
+        module.populations["h"].numbers["threshold"].value
+    )  # fmt: skip
+    values.data.view(-1)[0] = torch.nan
+    with pytest.raises(NetworkError, match=f"{name} must be finite, but .* the training diverged"):
+        module.export()
+
+
+def test_mixed_precision_rounds_nothing():
+    module, x = NETWORKS["loop, skip and delay"](), spikes()
+    module.eval()
+    expected = module(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(module(x), expected)
+
+
+def test_graphs_can_be_kept():
+    module, x = NETWORKS["gated"](), spikes()
+    loss = module(x).square().sum()
+    loss.backward(retain_graph=True)
+    first = [p.grad.clone() for p in module.parameters() if p.grad is not None]
+    module.zero_grad()
+    loss.backward()
+    second = [p.grad for p in module.parameters() if p.grad is not None]
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
 @dataclass(frozen=True)
 class Bursting(Neuron):
     """A neuron of a user's own."""
