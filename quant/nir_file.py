@@ -6,7 +6,9 @@ inlined: the node ``lif`` of the graph ``rec`` becomes ``rec.lif``.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +127,9 @@ class _Reader:
                 self.read(group, f"{prefix}{name}.", depth + 1)
                 nested.add(name)
             else:
-                self._add(_node(group, prefix + name, self.path, _place(name, edges)), prefix)
+                self._add(
+                    _node(group, prefix + name, self.path, partial(_place, name, edges)), prefix
+                )
         for source, target in edges:
             for name in (source, target):
                 if name not in nodes:
@@ -176,12 +180,12 @@ class _Reader:
         return f"{prefix.rstrip('.')!r} in {self.path}" if prefix else str(self.path)
 
 
-def _node(group: Any, name: str, path: Path, place: str) -> NirNode:
+def _node(group: Any, name: str, path: Path, place: Callable[[], str]) -> NirNode:
     type_ = _type_of(group, name, path)
     if type_ not in _PARAMETERS:
         reason = _REASONS.get(type_, f"use only {', '.join(_PARAMETERS)}")
         raise CheckpointError(
-            f"node {name!r} of {path}{place} has the type {type_!r}, which cannot be imported; "
+            f"node {name!r} of {path}{place()} has the type {type_!r}, which cannot be imported; "
             f"{reason}"
         )
     stored = {

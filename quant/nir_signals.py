@@ -19,6 +19,9 @@ Array = npt.NDArray[np.float64]
 _NONE: Array = np.zeros(1)
 _PASSING = ("Flatten", PORT)
 
+_LONGEST = 200
+"""Nodes in a row that are followed back without meeting a size or a neuron."""
+
 
 @dataclass(frozen=True, eq=False)
 class Route:
@@ -90,6 +93,7 @@ class Signals:
         own = self._own_size(node)
         if own > 1 or name in below:
             return own
+        self._require_short(name, below)
         return max((self.size(s, (*below, name)) for s in self.nir.into(name)), default=1)
 
     def _own_size(self, node: NirNode) -> int:
@@ -113,6 +117,7 @@ class Signals:
             )
         if node.type == "Input" or node.type in NEURONS:
             return Signal((Route(name, self.size(name)),), _NONE)
+        self._require_short(name, below)
         received = self.into(node, (*below, name))
         constant = _NONE
         for signal in received:
@@ -195,6 +200,13 @@ class Signals:
                 f"{values[~np.isfinite(values)][0]}; go back to an earlier checkpoint"
             )
         return np.broadcast_to(values, size).astype(np.float64)
+
+    def _require_short(self, name: str, below: tuple[str, ...]) -> None:
+        if len(below) >= _LONGEST:
+            raise CheckpointError(
+                f"nodes of {self.path} must not follow each other {_LONGEST} times without neurons "
+                f"of a stated size, as they do up to {name!r}; merge them before saving"
+            )
 
     def _require_size(self, node: NirNode, size: int, signal: Signal) -> None:
         for route in signal.routes:

@@ -287,6 +287,13 @@ def test_an_edge_into_an_input_is_refused(write_nir):
         load(write_nir(nodes, edges), **LOAD)
 
 
+def test_endless_rows_of_nodes_are_refused(write_nir):
+    rows = {f"s{i}": {"type": "Scale", "scale": 1.0} for i in range(250)}
+    nodes = {"in": port("Input", 2)} | rows | {"lif": lif(2), "out": port("Output", 2)}
+    with pytest.raises(CheckpointError, match="must not follow each other 200 times"):
+        load(write_nir(nodes), **LOAD)
+
+
 def test_scalar_parameters_take_their_size_from_before(write_nir):
     numbers = {"type": "CubaLIF", "tau_mem": 2e-3, "tau_syn": 2e-3, "r": 2.0, "w_in": 2.0}
     nodes = {

@@ -251,6 +251,24 @@ def test_a_threshold_compares_what_arrives(write_nir):
     assert simulate(graph, samples).spikes["n"].tolist() == [[[0, 1], [1, 0], [0, 1]]]
 
 
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"type": "Threshold", "threshold": np.array([0.5, 1.25])},
+        {"type": "I", "r": 1.0},
+        {"type": "CubaLI", "tau_mem": 4.0, "tau_syn": 2.0, "r": 4.0, "v_leak": 0.0},
+        {"tau": np.inf, "r": np.inf, "v_leak": 0.0, "v_threshold": 1.0},
+    ],
+)
+def test_what_neither_fires_nor_decays_is_exact_too(write_nir, parameters):
+    _, graph = node(write_nir, parameters)
+    samples = np.random.default_rng(0).integers(0, 3, (3, STEPS, 2))
+    quantized = quantize_with_report(graph, calibration=samples, fraction_bits=2 * STEPS)
+    ours, integers = simulate(graph, samples), simulate_integers(quantized.network, samples)
+    assert (integers.spikes["n"] == ours.spikes["n"]).all()
+    assert (integers.states["n"]["v"] * quantized.scales["n"] == ours.states["n"]["v"]).all()
+
+
 def test_an_infinite_time_constant_is_an_integrate_and_fire(write_nir):
     endless = {"tau": np.inf, "r": np.inf, "v_leak": 0.0, "v_threshold": 1.0}
     population, graph = node(write_nir, endless)
