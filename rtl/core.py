@@ -2,7 +2,6 @@
 
 from amaranth.hdl import *
 from amaranth.lib import data, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.hls_model.ranges import Range
@@ -14,7 +13,9 @@ from spikeloom.rtl.loading import LoadLayout
 from spikeloom.rtl.memory import RowMemory
 from spikeloom.rtl.pipeline import NeuronPipeline, member_name, output_name
 from spikeloom.rtl.plan import CorePlan
+from spikeloom.rtl.scratch import Scratch
 from spikeloom.rtl.sequencer import Sequencer
+from spikeloom.rtl.serial_emitter import SerialEmitter
 from spikeloom.rtl.weights import bank_rows, parameter_layout, parameter_rows
 
 __all__ = ["Core", "ProbeLayout"]
@@ -130,17 +131,16 @@ class Core(wiring.Component):
         plan = self.plan
         states = self._state_memory(m)
         constants = self._parameters(m)
-        read = states.read_port()
         done = _registers(m, entry, 1 + plan.schedule.latency, "entry")
-        write = states.write_port()
-        state = read.data
+        layout = self._state_layout
+        state, write = layout(states.data), layout(states.word)
         if plan.has_state_register:
-            state = Signal(read.data.shape())
-            m.d.sync += state.eq(read.data)
+            state = Signal(layout)
+            m.d.sync += Value.cast(state).eq(states.data)
         m.d.comb += [
-            read.addr.eq(self._following if plan.has_state_register else entry.index),
-            write.addr.eq(done.index),
-            write.en.eq(done.valid),
+            states.address.eq(self._following if plan.has_state_register else entry.index),
+            states.target.eq(done.index),
+            states.enable.eq(done.valid),
             self.probe.valid.eq(done.valid),
         ]
         for unit in range(plan.units):
@@ -168,7 +168,7 @@ class Core(wiring.Component):
             m.d.comb += [
                 self.probe.state[unit][word].eq(Mux(self._exists(done.index, unit), value, 0)),
                 # The next sample starts from the initial state.
-                write.data[unit][word].eq(Mux(done.last, population.initial.get(word, 0), value)),
+                write[unit][word].eq(Mux(done.last, population.initial.get(word, 0), value)),
             ]
         exists = self._exists(done.index, unit)
         m.d.comb += self.probe.event[unit].eq(Mux(exists, neuron.event, 0))
@@ -178,15 +178,18 @@ class Core(wiring.Component):
         entries = -(-(self.plan.size - unit) // self.plan.units)
         return 1 if entries >= self.plan.sweep else index < entries
 
-    def _state_memory(self, m: Module) -> Memory:
-        plan = self.plan
-        population = plan.network.population(plan.population)
+    @property
+    def _state_layout(self) -> data.ArrayLayout:
         words = data.StructLayout({word: shape_of(range) for word, range in self._states.items()})
-        initial = [dict(population.initial)] * plan.units
-        m.submodules.states = memory = Memory(
-            shape=data.ArrayLayout(words, plan.units), depth=plan.sweep,
-            init=[initial] * plan.sweep,
-            attrs={"ram_style": "block"} if plan.has_state_register else {},
+        return data.ArrayLayout(words, self.plan.units)
+
+    def _state_memory(self, m: Module) -> Scratch:
+        plan = self.plan
+        initial = dict(plan.network.population(plan.population).initial)
+        entry = self._state_layout.const([initial] * plan.units).as_bits()
+        style = "block" if plan.has_state_register else None
+        m.submodules.states = memory = Scratch(
+            self._state_layout.size, [entry] * plan.sweep, style
         )
         return memory
 
@@ -225,8 +228,11 @@ class Core(wiring.Component):
             rooms.append(emitter.room)
         m.d.comb += sequencer.room.eq(Cat(rooms, 1).all())
 
-    def _emitter(self, m, name: str, value: Range, sequencer: Sequencer, done) -> Emitter:
-        m.submodules[f"{name}_queue"] = emitter = Emitter(self.plan, value)
+    def _emitter(
+        self, m, name: str, value: Range, sequencer: Sequencer, done
+    ) -> Emitter | SerialEmitter:
+        kind = SerialEmitter if self.plan.units == 1 else Emitter
+        m.submodules[f"{name}_queue"] = emitter = kind(self.plan, value)
         m.d.comb += [
             emitter.valid.eq(done.valid),
             emitter.entry.index.eq(done.index),

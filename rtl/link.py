@@ -10,6 +10,7 @@ from spikeloom.rtl.executor import Executor
 from spikeloom.rtl.frames import FrameReader, FrameWriter
 from spikeloom.rtl.loading import ImageLayout, Loader
 from spikeloom.rtl.protocol import MAX_PAYLOAD, Description, Identity, Kind
+from spikeloom.rtl.streams import Cut
 from spikeloom.rtl.tokenizer import TokenReader, TokenWriter
 from spikeloom.rtl.tokens import TokenFormat
 from spikeloom.rtl.uart import Receiver, Transmitter
@@ -90,7 +91,10 @@ class Endpoint(Component):
         connect(m, reader.fault, executor.fault)
         connect(m, executor.body, inputs.i)
         connect(m, counters.o, executor.counters)
-        connect(m, flipped(self.i), outputs.i)
+        # Cores keep their pace whatever the line does.
+        m.submodules.cut = cut = Cut(self.output)
+        connect(m, flipped(self.i), cut.i)
+        connect(m, cut.o, outputs.i)
         connect(m, writer.o, flipped(self.tx))
         m.d.comb += [
             executor.done.eq(reader.done),
@@ -115,7 +119,7 @@ class Endpoint(Component):
             ]
         with m.Else():
             m.d.comb += outputs.o.ready.eq(writer.i.ready)
-        self._follow_samples(m, executor, inputs, outputs, counters)
+        self._follow_samples(m, executor, inputs, outputs.idle & ~cut.o.valid, counters)
         if self.image is not None:
             m.submodules.loader = loader = Loader(self.image)
             connect(m, executor.load, loader.i)
@@ -126,7 +130,7 @@ class Endpoint(Component):
             ]
         return m
 
-    def _follow_samples(self, m, executor, inputs, outputs, counters) -> None:
+    def _follow_samples(self, m, executor, inputs, is_sent, counters) -> None:
         """Count the samples in the network, and close a half-written one on RESET."""
         is_open = Signal()
         samples = Signal(range(_MAX_SAMPLES + 1))
@@ -159,7 +163,7 @@ class Endpoint(Component):
         m.d.sync += busy.eq(is_open | (samples != 0))
         m.d.comb += [
             executor.quiet.eq(~inputs.o.valid),
-            executor.empty.eq(~is_open & (samples == 0) & outputs.idle),
+            executor.empty.eq(~is_open & (samples == 0) & is_sent),
             counters.strobe.eq(Cat(
                 busy,
                 pushed & ~token.end,

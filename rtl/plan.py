@@ -244,19 +244,25 @@ class CorePlan:
     @property
     def input_queue(self) -> int:
         """Tokens that wait in front of the core, so that its source can run ahead."""
-        # Where a queue is made of registers, it is as short as the slow pace of slots allows.
-        return 16 if self.family.has_lut_ram or self.slots == 1 else 4
+        # Where a queue is made of registers, it is as short as the pace of slots allows: one entry
+        # passes a token every other cycle.
+        return 16 if self.family.has_lut_ram or self.slots == 1 else 1
 
     @property
     def queue_depth(self) -> int:
         """Entries between neuron pipeline and emitter: one sweep leaves while the next enters, and
         what a silent entry does not need is known only once it has come through the pipeline."""
-        latency = self.accumulate_latency + self.handover_latency + self.schedule.latency
-        depth = 2 * self.sweep + latency + 5
+        depth = 2 * self.sweep + self.sweep_latency
         # A few entries beyond whole blocks would cost a block, and gain next to nothing.
         words, _ = max(self.family.block_shapes, key=lambda shape: shape[1])
         beyond = depth % words
         return depth - beyond if depth > words and beyond <= self.sweep // 4 else depth
+
+    @property
+    def sweep_latency(self) -> int:
+        """Cycles, at most, from an entry's issue to the emitter's queue: so many entries may still
+        be on their way."""
+        return self.accumulate_latency + self.handover_latency + self.schedule.latency + 5
 
     @property
     def emits_events(self) -> bool:

@@ -9,6 +9,7 @@ from amaranth.sim import Simulator
 
 from spikeloom.hls_model import LIF, Input, Network, Output, Population, Projection, Range
 from spikeloom.rtl.emitter import Emitter
+from spikeloom.rtl.serial_emitter import SerialEmitter
 
 
 def plan_of(size, units):
@@ -25,7 +26,7 @@ def plan_of(size, units):
 def emitted(plan, value, steps, stalls=0.0, seed=0, cycles=600):
     """Tokens of sweeps [steps, sweep · units]; each sweep waits for room."""
     rng = np.random.default_rng(seed)
-    emitter = Emitter(plan, value)
+    emitter = (SerialEmitter if plan.units == 1 else Emitter)(plan, value)
     tokens = []
 
     async def sweep(ctx):

@@ -448,7 +448,7 @@ def test_the_whole_link_over_its_pins():
             for bit in f"1{byte:08b}0"[::-1]:
                 ctx.set(link.rx, int(bit))
                 await ctx.tick().repeat(divisor)
-        await ctx.tick().repeat(1000)
+        await ctx.tick().repeat(2000)
 
     async def listen(ctx):
         while True:

@@ -84,11 +84,11 @@ def loaded(design, *attempts):
             for byte in [*image, None, None, None]:
                 ctx.set(loader.i.valid, byte is not None)
                 ctx.set(loader.i.payload, byte or 0)
-                await ctx.tick()
                 for name in loader._image.plans:
                     port = ctx.get(loader.o[name])
                     if port.valid:
                         words.append((name, port.row, port.column, port.word))
+                await ctx.tick()
             results.append((words, ctx.get(loader.complete)))
         results.append(first)
 
