@@ -1,4 +1,4 @@
-"""Nothing imports upwards: hls_model < quant, rtl < sim, boards < flow < cli."""
+"""Nothing imports upwards: hls_model < quant, rtl < sim, boards < flow < cli, bench."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ BELOW = {
     "boards": {"hls_model", "rtl"},
     "flow": {"hls_model", "quant", "rtl", "sim", "boards"},
     "cli": {"hls_model", "quant", "rtl", "sim", "boards", "flow"},
+    "bench": {"hls_model", "quant", "rtl", "sim", "boards", "flow"},
 }
 
 
