@@ -22,9 +22,9 @@ class Build:
 
     Attributes
     ----------
-    samples : module and arguments of the script that writes the samples, ``.npz``
-    checkpoint : of an example
-    options : of the chain, beyond those that all rows share
+    checkpoint : of an example, from the repository's root or as its script writes it
+    samples : module and arguments of the script that writes the samples
+    options : of the chain
     """
 
     name: str
@@ -34,16 +34,25 @@ class Build:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
+_TRAINED = {"preset": "snntorch", "dt": 1e-3, "weight_bits": 4}
+"""How the examples' checkpoints are read."""
+
+
 def _digits(board: str) -> Build:
     checkpoint = Path("examples/digits/digits.nir")
-    return Build(f"digits-{board}", board, checkpoint, ("examples.digits.samples",))
+    return Build(f"digits-{board}", board, checkpoint, ("examples.digits.samples",), _TRAINED)
 
 
 def _mnist(encoding: str, board: str, kind: str = "", **options: Any) -> Build:
     name = "-".join(filter(None, (f"mnist-{encoding}", board, kind)))
     checkpoint = Path(f"examples/mnist/mnist_{encoding}.nir")
     samples = ("examples.mnist.samples", "--encoding", encoding)
-    return Build(name, board, checkpoint, samples, options)
+    return Build(name, board, checkpoint, samples, _TRAINED | options)
+
+
+def _spoken(board: str) -> Build:
+    checkpoint = Path("examples/spoken_digits/spoken_digits.npz")
+    return Build(f"spoken-{board}", board, checkpoint, ("examples.spoken_digits.samples",))
 
 
 _ROWS = (
@@ -53,6 +62,11 @@ _ROWS = (
     _digits("ulx3s-25f"),
     _mnist("rate", "ulx3s-25f"),
     _mnist("latency", "ulx3s-25f"),
+    _mnist("rate", "ulx3s-25f", "small", fit="area", max_latency_us=250.0),
+    _mnist("rate", "icebreaker"),
+    _mnist("rate", "tangnano9k"),
+    _spoken("ulx3s-85f"),
+    Build("semg-icebreaker", "icebreaker", Path("network.npz"), ("examples.semg.network",)),
 )
 
 BUILDS = MappingProxyType({row.name: row for row in _ROWS})
@@ -62,15 +76,12 @@ BUILDS = MappingProxyType({row.name: row for row in _ROWS})
 def measure(build: Build, out: Path, seeds: Sequence[int]) -> dict[str, Any]:
     """The report of ``build`` with the first seed, and ``routes``: what each seed reached."""
     folder = out / build.name
-    samples = _samples(build, out)
+    checkpoint, samples = _prepare(build, out)
     report = flow.build(
-        build.checkpoint,
+        checkpoint,
         build.board,
         folder,
         samples=samples,
-        preset="snntorch",
-        dt=1e-3,
-        weight_bits=4,
         seed=seeds[0],
         allow_timing_failure=True,
         force=True,
@@ -86,14 +97,18 @@ def measure(build: Build, out: Path, seeds: Sequence[int]) -> dict[str, Any]:
     }
 
 
-def _samples(build: Build, out: Path) -> Path:
+def _prepare(build: Build, out: Path) -> tuple[Path, Path]:
+    """The checkpoint and the samples; scripts that write both get a folder."""
     module, *arguments = build.samples
-    path = out / f"{'-'.join([module.split('.')[1], *arguments[1:]])}.npz"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        script = [sys.executable, "-m", module, *arguments, "--out", str(path)]
+    path = out / "-".join([module.split(".")[1], *arguments[1:]])
+    writes_both = not build.checkpoint.exists()
+    samples = path / "samples.npz" if writes_both else path.with_suffix(".npz")
+    if not samples.exists():
+        samples.parent.mkdir(parents=True, exist_ok=True)
+        target = path if writes_both else samples
+        script = [sys.executable, "-m", module, *arguments, "--out", str(target)]
         subprocess.run(script, check=True, stdout=sys.stderr)
-    return path
+    return path / build.checkpoint if writes_both else build.checkpoint, samples
 
 
 def _route(report: Mapping[str, Any]) -> dict[str, Any]:
