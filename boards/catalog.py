@@ -29,14 +29,20 @@ class Programmer:
     volatile, persistent : tuple of str or None
         Arguments before the bitstream's path that load it until power-off, or write it to the
         board's flash. ``volatile`` is None where only the flash can be reached.
+    check : str
+        How it makes sure that the board has the bitstream.
     advice : str
         How to get the tool.
+    hint : str
+        What the board needs before it can be programmed.
     """
 
     tool: str
     volatile: tuple[str, ...] | None
     persistent: tuple[str, ...]
+    check: str
     advice: str
+    hint: str = ""
 
 
 _FT2232H = (0x0403, 0x6010)
@@ -44,6 +50,12 @@ _FT231X = (0x0403, 0x6015)
 
 _ICEPROG = "Debian package fpga-icestorm, or github.com/YosysHQ/icestorm"
 _OPENFPGALOADER = "Debian package openfpgaloader, or github.com/trabucayre/openFPGALoader"
+_NEW_OPENFPGALOADER = "0.11 or newer, from github.com/trabucayre/openFPGALoader"
+_DFU_UTIL = "Debian package dfu-util, or dfu-util.sourceforge.net"
+
+_BUILT = "simulated; bitstream built; never run on hardware"
+_UNPACKED = "simulated; bitstream unpacked, memories compared; never run on hardware"
+_READ_BACK = "simulated; bitstream read back and simulated; never run on hardware"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +75,8 @@ class Board:
     clock_on_pll_pad : bool
         iCE40 only: the oscillator sits on the PLL's own pad, which then reaches nothing else.
     platform_class : str
-        ``module:class`` of the platform in amaranth-boards, whose ``uart`` resource is the link.
+        ``module:class`` of the platform, in amaranth-boards or :mod:`.platforms`, whose ``uart``
+        resource is the link.
     programmer : Programmer
         The board's usual programmer.
     proven : str
@@ -72,6 +85,8 @@ class Board:
         Bits per second of the link, by default and at most: what the bridge to USB can.
     usb_ids : tuple of (vendor, product)
         Of that bridge.
+    link : str
+        Where the link leaves the board.
     """
 
     name: str
@@ -85,6 +100,7 @@ class Board:
     baud: int = BAUD
     max_baud: int = BAUD
     usb_ids: tuple[tuple[int, int], ...] = ()
+    link: str = "USB"
 
     def platform(self) -> Any:
         """A fresh ``amaranth.build.Platform``: one can be prepared only once."""
@@ -103,10 +119,11 @@ def _ulx3s(size: str) -> Board:
         programmer=Programmer(
             tool="openFPGALoader",
             volatile=("-b", "ulx3s", "-m"),
-            persistent=("-b", "ulx3s", "-f"),
+            persistent=("-b", "ulx3s", "-f", "--verify"),
+            check="status register; flash read back",
             advice=_OPENFPGALOADER,
         ),
-        proven="bitstream built; not yet run on a board",
+        proven=_UNPACKED,
         # FT231X (FT_000565).
         max_baud=3_000_000,
         usb_ids=(_FT231X,),
@@ -122,8 +139,14 @@ BOARDS = MappingProxyType({board.name: board for board in (
         clock_on_pll_pad=True,
         platform_class="amaranth_boards.icebreaker:ICEBreakerPlatform",
         # The FPGA's own configuration port is reached only after a change of jumpers.
-        programmer=Programmer(tool="iceprog", volatile=None, persistent=(), advice=_ICEPROG),
-        proven="bitstream built; not yet run on a board",
+        programmer=Programmer(
+            tool="iceprog",
+            volatile=None,
+            persistent=(),
+            check="flash read back, CDONE",
+            advice=_ICEPROG,
+        ),
+        proven=_BUILT,
         # FT2232H, second channel; up to 12 Mbaud (FT_000061).
         max_baud=3_000_000,
         usb_ids=(_FT2232H,),
@@ -136,8 +159,14 @@ BOARDS = MappingProxyType({board.name: board for board in (
         clock_on_pll_pad=False,
         platform_class="amaranth_boards.ice40_hx8k_b_evn:ICE40HX8KBEVNPlatform",
         # The board's jumpers must be set for the mode: SRAM (`-S`) or flash (EB85).
-        programmer=Programmer(tool="iceprog", volatile=("-S",), persistent=(), advice=_ICEPROG),
-        proven="bitstream built; not yet run on a board",
+        programmer=Programmer(
+            tool="iceprog",
+            volatile=("-S",),
+            persistent=(),
+            check="CDONE; flash read back",
+            advice=_ICEPROG,
+        ),
+        proven=_READ_BACK,
         # FT2232H, second channel; up to 12 Mbaud (FT_000061).
         max_baud=3_000_000,
         usb_ids=(_FT2232H,),
@@ -155,12 +184,52 @@ BOARDS = MappingProxyType({board.name: board for board in (
             tool="openFPGALoader",
             volatile=("-b", "tangnano9k"),
             persistent=("-b", "tangnano9k", "-f"),
+            check="checksum",
             advice=_OPENFPGALOADER,
         ),
-        proven="bitstream built; not yet run on a board",
+        proven=_BUILT,
         # A BL702 that calls itself an FT2232H; runs at 3 Mbaud
         # (github.com/sipeed/TangNano-9K-example, issue 7).
         max_baud=3_000_000,
+        usb_ids=(_FT2232H,),
+    ),
+    Board(
+        name="orangecrab",
+        title="OrangeCrab r0.2 25F",
+        device=DEVICES["ECP5-25F-MG285"],
+        clock_mhz=48.0,
+        clock_on_pll_pad=False,
+        platform_class="spikeloom.boards.platforms:OrangeCrabPlatform",
+        # Its boot loader writes the flash from 0x80000 on, and nothing else.
+        programmer=Programmer(
+            tool="dfu-util",
+            volatile=None,
+            persistent=("-d", "1209:5af0", "-a", "0", "-D"),
+            check="the boot loader's status",
+            advice=_DFU_UTIL,
+            hint="hold its button while plugging it in, which starts the boot loader",
+        ),
+        proven=_UNPACKED,
+        # No bridge: an adapter of the user's choice, at the header.
+        max_baud=3_000_000,
+        link="header 0/1",
+    ),
+    Board(
+        name="tangnano20k",
+        title="Sipeed Tang Nano 20K",
+        device=DEVICES["GW2AR-18"],
+        clock_mhz=27.0,
+        clock_on_pll_pad=False,
+        platform_class="spikeloom.boards.platforms:TangNano20kPlatform",
+        programmer=Programmer(
+            tool="openFPGALoader",
+            volatile=("-b", "tangnano20k"),
+            persistent=("-b", "tangnano20k", "-f"),
+            check="checksum",
+            advice=_NEW_OPENFPGALOADER,
+        ),
+        proven=_BUILT,
+        # A BL616 that calls itself an FT2232H.
         usb_ids=(_FT2232H,),
     ),
 )})

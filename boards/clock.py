@@ -130,7 +130,7 @@ class GowinPLL:
     """rPLL with internal feedback: ``output = input·(fbdiv+1) / (idiv+1)``.
 
     ``idiv`` and ``fbdiv`` 0 to 63, ``odiv`` 2, 4, 8, 16, 32, 48 … 128; the oscillator runs at
-    ``output·odiv``. Limits: DS117, GW1NR-9 C6/I5.
+    ``output·odiv``. Limits: the narrower of DS117 (GW1NR-9, C6/I5) and DS226 (GW2AR-18, C8/I7).
     """
 
     input_mhz: Fraction
@@ -139,7 +139,7 @@ class GowinPLL:
     odiv: int
 
     limits: ClassVar[Limits] = Limits(
-        input=(3, 400), pfd=(3, 400), vco=(400, 1200), output=(3.125, 600),
+        input=(3, 400), pfd=(3, 400), vco=(500, 1200), output=(3.125, 600),
     )
 
     @property

@@ -72,19 +72,18 @@ def patch_netlist(text: str, contents: Contents) -> str:
     Raises
     ------
     ArtefactError
-        If a block is not there.
+        If it is damaged, or a block is not there.
     """
-    for name, parameters in contents.items():
-        quoted = json.dumps(name)
-        start = text.find(f"{quoted}: {{\n          \"hide_name\"")
-        if start < 0:
-            raise ArtefactError(f"the netlist has no block {name!r}; run `spikeloom synth --force`")
-        end = text.index("}", text.index("\"parameters\"", start))
-        section = text[start:end]
-        for parameter, bits in parameters.items():
-            section = re.sub(f'"{parameter}": "[01]+"', f'"{parameter}": "{bits}"', section)
-        text = text[:start] + section + text[end:]
-    return text
+    try:
+        netlist = json.loads(text)
+        cells = netlist["modules"]["top"]["cells"]
+        for name, parameters in contents.items():
+            cells[name]["parameters"] |= parameters
+    except (ValueError, LookupError, TypeError) as error:
+        raise ArtefactError(
+            f"the netlist is damaged ({error!r}); run `spikeloom synth --force`"
+        ) from error
+    return json.dumps(netlist)
 
 
 class BlockFormat(ABC):

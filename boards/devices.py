@@ -89,20 +89,24 @@ class Device:
 _NO_SPRAM = BlockRam(count=0, bits=0, width=0)
 
 
-def _ecp5(size: str, lut4: int, bram: int, dsp: int) -> Device:
+def _ecp5(
+    size: str, lut4: int, bram: int, dsp: int, *,
+    suffix: str = "", package: str = "BG381", sites: str = "CABGA381", grade: int = 6,
+    packer: tuple[str, ...] = (),
+) -> Device:
     return Device(
-        name=f"ECP5-{size}F",
+        name=f"ECP5-{size}F{suffix}",
         family="ecp5",
         timing="ecp5",
-        part=f"LFE5U-{size}F-6BG381C",
+        part=f"LFE5U-{size}F-{grade}{package}C",
         lut4=lut4,
         ff=lut4,
         bram=BlockRam(count=bram, bits=18 * 1024, width=36),
         spram=_NO_SPRAM,
         dsp=dsp,
         synth_options=(),
-        nextpnr_options=(f"--{size}k", "--package", "CABGA381", "--speed", "6"),
-        packer_options=("--compress",),
+        nextpnr_options=(f"--{size}k", "--package", sites, "--speed", str(grade)),
+        packer_options=("--compress", *packer),
         datasheet="Lattice FPGA-DS-02012, ECP5 and ECP5-5G Family",
     )
 
@@ -140,6 +144,12 @@ DEVICES = MappingProxyType({device.name: device for device in (
     ),
     _ecp5("25", lut4=24288, bram=56, dsp=28),
     _ecp5("85", lut4=83640, bram=208, dsp=156),
+    _ecp5(
+        "25", lut4=24288, bram=56, dsp=28,
+        suffix="-MG285", package="MG285", sites="CSFBGA285", grade=8,
+        # How fast it reads its flash after power-on.
+        packer=("--freq", "38.8"),
+    ),
     Device(
         name="GW1NR-9",
         family="gowin",
@@ -155,5 +165,20 @@ DEVICES = MappingProxyType({device.name: device for device in (
         # The board's buttons and LEDs share pins with the configuration interfaces.
         packer_options=("-d", "GW1N-9C", "--sspi_as_gpio", "--mspi_as_gpio"),
         datasheet="Gowin DS117, GW1NR series",
+    ),
+    Device(
+        name="GW2AR-18",
+        family="gowin",
+        timing="gowin",
+        part="GW2AR-LV18QN88C8/I7",
+        lut4=20736,
+        ff=15552,
+        bram=BlockRam(count=46, bits=18 * 1024, width=36),
+        spram=_NO_SPRAM,
+        dsp=48,
+        synth_options=("-family", "gw2a"),
+        nextpnr_options=("--device", "GW2AR-LV18QN88C8/I7", "--vopt", "family=GW2A-18C"),
+        packer_options=("-d", "GW2A-18C", "--sspi_as_gpio", "--mspi_as_gpio"),
+        datasheet="Gowin DS226, GW2AR series",
     ),
 )})

@@ -104,7 +104,7 @@ class ClockGenerator(Elaboratable):
             elif isinstance(pll, ECP5PLL):
                 m.submodules.pll = _ecp5_pll(pll, clk, locked, clk_buf.i)
             elif isinstance(pll, GowinPLL):
-                m.submodules.pll = _gowin_pll(pll, clk, locked, clk_buf.i)
+                m.submodules.pll = _gowin_pll(pll, platform.family, clk, locked, clk_buf.i)
             else:
                 m.d.comb += clk.eq(clk_buf.i), locked.eq(1)
 
@@ -205,9 +205,11 @@ def _ecp5_pll(pll: ECP5PLL, clk: Signal, locked: Signal, reference: Any) -> Inst
     )
 
 
-def _gowin_pll(pll: GowinPLL, clk: Signal, locked: Signal, reference: Any) -> Instance:
+def _gowin_pll(
+    pll: GowinPLL, family: str, clk: Signal, locked: Signal, reference: Any,
+) -> Instance:
     return Instance("rPLL",
-        p_DEVICE="GW1NR-9C",
+        p_DEVICE=family,
         p_FCLKIN=_decimal(pll.input_mhz),
         p_IDIV_SEL=pll.idiv,
         p_FBDIV_SEL=pll.fbdiv,

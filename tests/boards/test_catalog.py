@@ -10,7 +10,10 @@ from spikeloom.hls_model.errors import BoardError
 
 
 def test_boards_are_listed_under_their_names() -> None:
-    assert list(BOARDS) == ["icebreaker", "hx8k-evn", "ulx3s-25f", "ulx3s-85f", "tangnano9k"]
+    assert list(BOARDS) == [
+        "icebreaker", "hx8k-evn", "ulx3s-25f", "ulx3s-85f", "tangnano9k", "orangecrab",
+        "tangnano20k",
+    ]
     assert all(board.name == name for name, board in BOARDS.items())
 
 
@@ -30,7 +33,7 @@ def test_platform_agrees_with_the_entry(name: str) -> None:
     ("ulx3s-25", "unknown board 'ulx3s-25': did you mean 'ulx3s-25f'?"),
     ("IceBreaker", "unknown board 'IceBreaker': did you mean 'icebreaker'?"),
     ("zzz", ("unknown board 'zzz': choose one of icebreaker, hx8k-evn, ulx3s-25f, ulx3s-85f, "
-            "tangnano9k")),
+            "tangnano9k, orangecrab, tangnano20k")),
 ])
 def test_unknown_board_names_the_nearest(wrong: str, message: str) -> None:
     with pytest.raises(BoardError) as error:

@@ -9,7 +9,10 @@ from spikeloom.boards.catalog import BOARDS
 from spikeloom.boards.flash import flash
 from spikeloom.hls_model.errors import ArtefactError, BoardError, ToolError
 
-SUFFIX = {"ulx3s-25f": ".bit", "ulx3s-85f": ".bit", "tangnano9k": ".fs"}
+SUFFIX = {
+    "ulx3s-25f": ".bit", "ulx3s-85f": ".bit", "orangecrab": ".bit",
+    "tangnano9k": ".fs", "tangnano20k": ".fs",
+}
 
 
 def bitstream(folder: Path, name: str) -> Path:
@@ -24,9 +27,11 @@ def bitstream(folder: Path, name: str) -> Path:
     ("hx8k-evn", False, "-S ", "volatile"),
     ("hx8k-evn", True, "", "persistent"),
     ("ulx3s-25f", False, "-b ulx3s -m ", "volatile"),
-    ("ulx3s-85f", True, "-b ulx3s -f ", "persistent"),
+    ("ulx3s-85f", True, "-b ulx3s -f --verify ", "persistent"),
     ("tangnano9k", False, "-b tangnano9k ", "volatile"),
     ("tangnano9k", True, "-b tangnano9k -f ", "persistent"),
+    ("tangnano20k", False, "-b tangnano20k ", "volatile"),
+    ("orangecrab", False, "-d 1209:5af0 -a 0 -D ", "persistent"),
 ])
 def test_each_board_has_its_programmer(
     name: str, persist: bool, arguments: str, where: str, scripts: Any, tmp_path: Path,
@@ -36,6 +41,13 @@ def test_each_board_has_its_programmer(
     file = bitstream(tmp_path, name)
     assert flash(board, file, persist=persist) == where
     assert (tmp_path / "called").read_text() == f"{arguments}{file}\n"
+
+
+def test_further_options_come_first(scripts: Any, tmp_path: Path) -> None:
+    scripts("openFPGALoader", f'echo "$*" > {tmp_path}/called')
+    file = bitstream(tmp_path, "ulx3s-25f")
+    flash(BOARDS["ulx3s-25f"], file, options=["-c", "xvc-client"])
+    assert (tmp_path / "called").read_text() == f"-c xvc-client -b ulx3s -m {file}\n"
 
 
 @pytest.mark.parametrize(("name", "message"), [
@@ -61,6 +73,11 @@ def test_missing_programmer(name: str, message: str, scripts: Any, tmp_path: Pat
      "echo 'JTAG init failed with: unable to open ftdi device' >&2; exit 1"),
      ("no ulx3s-25f found: is it plugged in, and may this user open it? (openFPGALoader, exit "
      "code 1: unable to open ftdi device: -3 (device not found))")),
+    ("orangecrab",
+     "echo 'No DFU capable USB device available' >&2; exit 74",
+     ("no orangecrab found: is it plugged in, and may this user open it? Hold its button while "
+     "plugging it in, which starts the boot loader. (dfu-util, exit code 74: No DFU capable USB "
+     "device available)")),
     ("ulx3s-25f",
      "printf 'Loading: [==] 50%%\\rLoading: [====] 100%%\\nFAIL\\n'; exit 1",
      "openFPGALoader could not program ulx3s-25f (exit code 1: FAIL)"),

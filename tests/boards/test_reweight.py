@@ -7,55 +7,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from amaranth.hdl import Cat, Elaboratable, Module, Signal
-from amaranth.lib import io
 
 from spikeloom.boards.catalog import BOARDS
 from spikeloom.boards.reweight import reweight
 from spikeloom.boards.toolchain import synthesise
 from spikeloom.hls_model.errors import ArtefactError, BoardError, FitError
-from spikeloom.rtl.memory import RowMemory
-
-
-class Lookup(Elaboratable):
-    """Two memories, narrow and wide, deep and shallow, addressed by what comes in."""
-
-    def __init__(self, deep: list[int], wide: list[int], invert: bool = False) -> None:
-        self._contents = deep, wide
-        self._invert = invert
-
-    def elaborate(self, platform: Any) -> Module:
-        m = Module()
-        uart = platform.request("uart", 0, dir="-")
-        m.submodules.rx = rx = io.Buffer("i", uart.rx)
-        m.submodules.tx = tx = io.Buffer("o", uart.tx)
-        received = Signal(11)
-        m.d.sync += received.eq(Cat(rx.i, received))
-        parities = []
-        for name, rows, width in zip(("deep", "wide"), self._contents, (3, 40), strict=True):
-            m.submodules[name] = memory = RowMemory(rows, width)
-            m.d.comb += memory.address.eq(received)
-            parities.append(memory.data.xor())
-        m.d.comb += tx.o.eq(parities[0] ^ parities[1] ^ self._invert)
-        return m
-
-
-def design(seed: int, invert: bool = False) -> Lookup:
-    deep = [(seed * row * row) % 8 for row in range(1100)]
-    wide = [0, *((seed * 0x9E37_79B9_7F4A * row) % (1 << 40) for row in range(7))]
-    return Lookup(deep, wide, invert)
-
 
 FILES = {"hx8k-evn": ("top.bin", "top.asc"), "ulx3s-25f": ("top.bit", "top.config")}
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_the_bytes_are_those_of_a_full_build(name: str, tmp_path: Path) -> None:
+def test_the_bytes_are_those_of_a_full_build(name: str, lookup: Any, tmp_path: Path) -> None:
     board, steps = BOARDS[name], []
-    built = synthesise(design(3), board, tmp_path / "built", target_mhz=board.clock_mhz * 2)
-    full = synthesise(design(5), board, tmp_path / "full", target_mhz=board.clock_mhz * 2)
+    built = synthesise(lookup(3), board, tmp_path / "built", target_mhz=board.clock_mhz * 2)
+    full = synthesise(lookup(5), board, tmp_path / "full", target_mhz=board.clock_mhz * 2)
     result = reweight(
-        design(5), board, tmp_path / "built", tmp_path / "new", progress=steps.append)
+        lookup(5), board, tmp_path / "built", tmp_path / "new", progress=steps.append)
 
     assert steps == list(result.seconds) == ["elaborate", "patch", "pack"]
     for file in (*FILES[name], "top.il", "blocks.json"):
@@ -70,7 +37,7 @@ def test_the_bytes_are_those_of_a_full_build(name: str, tmp_path: Path) -> None:
     assert (result.fmax_mhz, result.resources) == (full.fmax_mhz, full.resources)
 
     # A patched bitstream can be patched again, and back.
-    reweight(design(3), board, tmp_path / "new", tmp_path / "back")
+    reweight(lookup(3), board, tmp_path / "new", tmp_path / "back")
     for file in FILES[name]:
         assert (tmp_path / "back" / file).read_bytes() == (tmp_path / "built" / file).read_bytes()
 
@@ -80,15 +47,15 @@ def cells(netlist: Path) -> Any:
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built(lookup: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("built")
-    synthesise(design(3), BOARDS["hx8k-evn"], folder, target_mhz=24)
+    synthesise(lookup(3), BOARDS["hx8k-evn"], folder, target_mhz=24)
     return folder
 
 
-def test_other_logic_is_refused(built: Path, tmp_path: Path) -> None:
+def test_other_logic_is_refused(built: Path, lookup: Any, tmp_path: Path) -> None:
     with pytest.raises(FitError) as error:
-        reweight(design(3, invert=True), BOARDS["hx8k-evn"], built, tmp_path / "new")
+        reweight(lookup(3, invert=True), BOARDS["hx8k-evn"], built, tmp_path / "new")
     assert str(error.value) == (
         f"the bitstream in {built} has other logic in top.design, by another network or another "
         "version of Spikeloom; run `spikeloom build`"
@@ -101,7 +68,7 @@ def test_other_logic_is_refused(built: Path, tmp_path: Path) -> None:
     ("top.asc", "the routed design does not hold what 'design.deep.block0_0' was built with; "),
 ])
 def test_a_build_that_is_incomplete_or_changed(
-    file: str, message: str, built: Path, tmp_path: Path,
+    file: str, message: str, built: Path, lookup: Any, tmp_path: Path,
 ) -> None:
     folder = tmp_path / "built"
     folder.mkdir()
@@ -115,7 +82,7 @@ def test_a_build_that_is_incomplete_or_changed(
         start = text.index(f".ram_data {place}\n") + len(f".ram_data {place}\n")
         flipped = "1" if text[start] != "1" else "2"
         (folder / file).write_text(text[:start] + flipped + text[start + 1 :])
-    top = design(5) if file == "top.asc" else None
+    top = lookup(5) if file == "top.asc" else None
     with pytest.raises(ArtefactError) as error:
         reweight(top, BOARDS["hx8k-evn"], folder, tmp_path / "new")
     assert message in str(error.value)

@@ -23,6 +23,8 @@ MAGIC = {".bin": b"\x7e\xaa\x99\x7e", ".bit": b"\xff\xff\xbd\xb3", ".fs": b"0" *
     ("ulx3s-25f", 133, 132.5),
     ("ulx3s-85f", 100, 100),
     ("tangnano9k", 54, 54),
+    ("orangecrab", 100, 100),
+    ("tangnano20k", 54, 54),
 ])
 def test_every_board_gets_a_bitstream(
     name: str, target: float, clock: float, blinker: Any, tmp_path: Path,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tiny import tiny_graph
 
+from spikeloom import flow
 from spikeloom.cli.app import run
 from spikeloom.hls_model import LIF, Input, Network, Output, Population, Projection, Range
 from spikeloom.quant import DECAY, REAL, Graph
@@ -61,6 +64,28 @@ def samples(tmp_path: Path) -> Path:
     path = tmp_path / "samples.npz"
     np.savez(path, inputs=random.integers(0, 2, (6, 5, 4)), labels=np.arange(6) % 3)
     return path
+
+
+@pytest.fixture(scope="session")
+def built_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a bitstream for an iCE40 in ``built``, two more checkpoints, and samples."""
+    folder = tmp_path_factory.mktemp("tiny")
+    for name, content in (("old", [1, 1.0, 3]), ("new", [2, 0.9, 3]), ("wide", [2, 1, 4])):
+        (folder / name).write_text(json.dumps(content))
+    random = np.random.default_rng(1)
+    np.savez(folder / "samples.npz", inputs=random.integers(0, 2, (6, 5, 4)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("spikeloom.quant.load", tiny_graph)
+        flow.build(
+            folder / "old",
+            "hx8k-evn",
+            folder / "built",
+            to="generate",
+            samples=folder / "samples.npz",
+            target_mhz=24.0,
+        )
+        flow.run_stage("synth", folder / "built")
+    return folder
 
 
 @dataclass
@@ -189,7 +214,7 @@ def chain(network: Network, monkeypatch: pytest.MonkeyPatch) -> Chain:
         "spikeloom.boards.synthesise",
     ):
         monkeypatch.setattr(target, getattr(stand_in, target.rpartition(".")[2]))
-    monkeypatch.setattr("spikeloom.boards.design.BoardTop", lambda design, board: None)
+    monkeypatch.setattr("spikeloom.boards.design.BoardTop", lambda *_: None)
     return stand_in
 
 

@@ -2,60 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-import numpy as np
 import pytest
+from tiny import tiny_graph
 
 from spikeloom import flow
-from spikeloom.hls_model import LIF, Network, Output
+from spikeloom.hls_model import Network
 from spikeloom.hls_model.errors import ArtefactError, FitError
-from spikeloom.quant import DECAY, REAL, Graph, Input, Population, Projection
 
 
-def graph(checkpoint: Path, **options) -> Graph:
-    """4-3 from a file of seed, largest weight and number of neurons."""
-    seed, largest, size = json.loads(checkpoint.read_text())
-    random = np.random.default_rng(seed)
-    weights = random.uniform(-1, 1, (size, 4))
-    weights[:, 0] = largest
-    thresholds = random.permutation(np.linspace(0.6, 1.0, size))
-    return Graph(
-        inputs=(Input("input", (4,)),),
-        populations=(
-            Population("out", size, LIF(REAL, DECAY), {"beta": 0.5, "threshold": thresholds}),
-        ),
-        projections=(Projection("input", "out", weights),),
-        output=Output("out"),
-    )
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    """A built bitstream for an iCE40."""
-    folder = tmp_path_factory.mktemp("reweight")
-    for name, content in (("old", [1, 1.0, 3]), ("new", [2, 0.9, 3]), ("wide", [2, 1, 4])):
-        (folder / name).write_text(json.dumps(content))
-    random = np.random.default_rng(1)
-    np.savez(folder / "samples.npz", inputs=random.integers(0, 2, (6, 5, 4)))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("spikeloom.quant.load", graph)
-        flow.build(
-            folder / "old",
-            "hx8k-evn",
-            folder / "built",
-            to="generate",
-            samples=folder / "samples.npz",
-            target_mhz=24.0,
-        )
-        flow.run_stage("synth", folder / "built")
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def _checkpoints(monkeypatch):
-    monkeypatch.setattr("spikeloom.quant.load", graph)
+@pytest.fixture
+def folder(built_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr("spikeloom.quant.load", tiny_graph)
+    return built_folder
 
 
 def test_the_bitstream_is_that_of_a_full_build(folder, spikeloom, tmp_path):

@@ -128,7 +128,7 @@ def show_boards(boards: Iterable[Board]) -> None:
     table = Table(box=SIMPLE_HEAD)
     for heading in ("board", "device", "LUT4", "block RAM", "SPRAM", "DSP"):
         table.add_column(heading)
-    for heading in ("clock", "programmer", "proven"):
+    for heading in ("clock", "link", "programmer", "checked by", "proven"):
         table.add_column(heading)
     for board in boards:
         device = board.device
@@ -140,7 +140,9 @@ def show_boards(boards: Iterable[Board]) -> None:
             f"{device.spram.count} × {device.spram.bits / 1024:g} Kb" if device.spram.count else "",
             str(device.dsp),
             f"{board.clock_mhz:g} MHz",
+            f"{board.link}, {board.baud / 1e6:g} Mbaud",
             board.programmer.tool,
+            board.programmer.check,
             board.proven,
         )
     _print(table)

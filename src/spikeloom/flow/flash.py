@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from spikeloom.flow import stages
@@ -13,8 +14,14 @@ from spikeloom.hls_model.errors import ArtefactError
 __all__ = ["flash_folder"]
 
 
-def flash_folder(folder: Path, *, persist: bool = False) -> tuple[str, str]:
+def flash_folder(
+    folder: Path, *, persist: bool = False, options: Sequence[str] = ()
+) -> tuple[str, str]:
     """Load the bitstream of ``folder`` into the board that it was built for.
+
+    Parameters
+    ----------
+    persist, options : see :func:`spikeloom.boards.flash.flash`
 
     Returns
     -------
@@ -45,4 +52,5 @@ def flash_folder(folder: Path, *, persist: bool = False) -> tuple[str, str]:
                 "`spikeloom synth` first"
             )
     board = find_board(build["board"])
-    return board.name, flash(board, folder / "synth" / build["bitstream"], persist=persist)
+    bitstream = folder / "synth" / build["bitstream"]
+    return board.name, flash(board, bitstream, persist=persist, options=options)
