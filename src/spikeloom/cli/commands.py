@@ -284,11 +284,19 @@ def reweight(
     _show(report, out or folder, json)
 
 
-def flash(folder: Folder, persist: Persist = False) -> None:
+def flash(
+    folder: Folder,
+    persist: Persist = False,
+    options: Annotated[
+        str, typer.Option("--options", metavar="TEXT", help="Further options of the programmer.")
+    ] = "",
+) -> None:
     """Load the bitstream into its board."""
+    from shlex import split
+
     from spikeloom.flow.flash import flash_folder
 
-    board, where = flash_folder(folder, persist=persist)
+    board, where = flash_folder(folder, persist=persist, options=split(options))
     typer.echo(f"{board} runs {folder} ({where})")
 
 
