@@ -373,7 +373,7 @@ def test_samples_of_the_wrong_kind(chain, network, tmp_path):
 def test_flash_refuses_an_outdated_bitstream(build, spikeloom, monkeypatch, tmp_path):
     flashed = []
 
-    def flash(board, bitstream, *, persist):
+    def flash(board, bitstream, *, persist, options):
         flashed.append((board.name, bitstream.name, persist))
         return "volatile"
 
