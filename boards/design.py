@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 
 from spikeloom.boards.catalog import Board, find_board
 from spikeloom.boards.clock import plan_clock
-from spikeloom.hls_model.errors import FitError
+from spikeloom.hls_model.errors import BoardError, FitError
 from spikeloom.hls_model.network import Network
 from spikeloom.rtl.design import Design
 from spikeloom.rtl.families import FAMILIES
@@ -21,7 +21,7 @@ from spikeloom.rtl.link import Link
 from spikeloom.rtl.protocol import Identity
 from spikeloom.rtl.uart import MIN_DIVISOR, divisor_of
 
-__all__ = ["BoardTop", "LinkedDesign", "VirtualTop", "generate", "identity_of"]
+__all__ = ["BoardTop", "LinkedDesign", "VirtualTop", "generate", "identity_of", "link_baud"]
 
 _LINK_LUTS = 900
 """What link, clock and reset take of a device's look-up tables, at most."""
@@ -176,6 +176,25 @@ def identity_of(design: Design, board: Board) -> Identity:
         clock_hz=round(clock.mhz * 1_000_000),
         contract=design.network.contract,
     )
+
+
+def link_baud(design: Design, board: str | Board, baud: int | None = None) -> int:
+    """Bits per second of the link: ``baud``, or else the board's usual rate.
+
+    Raises
+    ------
+    BoardError
+        If the board's bridge to USB is slower than ``baud``, or its clock cannot make it.
+    """
+    found = find_board(board) if isinstance(board, str) else board
+    baud = baud or found.baud
+    if baud > found.max_baud:
+        raise BoardError(
+            f"the link of {found.name} must run at {found.max_baud} baud at most, which is what "
+            f"its bridge to USB can, not {baud}"
+        )
+    divisor_of(identity_of(design, found).clock_hz, baud)
+    return baud
 
 
 class BoardTop(wiring.Component):

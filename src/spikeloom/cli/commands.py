@@ -80,6 +80,10 @@ MaxLatency = Annotated[
 Loadable = Annotated[
     bool | None, typer.Option("--loadable", help="Weights can be exchanged while it runs.")
 ]
+Baud = Annotated[
+    int | None,
+    typer.Option(metavar="B", min=1, help="Bits per second of the link. [default: the board's]"),
+]
 Limit = Annotated[
     int | None, typer.Option(metavar="N", min=1, help="Samples to cosimulate. [default: all]")
 ]
@@ -110,6 +114,7 @@ def build(
     lanes: Lanes = None,
     units: Units = None,
     target_mhz: TargetMhz = None,
+    baud: Baud = None,
     fit: Fit = None,
     max_latency_us: MaxLatency = None,
     loadable: Loadable = None,
@@ -136,6 +141,7 @@ def build(
         lanes=lanes,
         units=units,
         target_mhz=target_mhz,
+        baud=baud,
         fit=fit.value if fit else None,
         max_latency_us=max_latency_us,
         loadable=loadable,
@@ -214,6 +220,7 @@ def generate(
     lanes: Lanes = None,
     units: Units = None,
     target_mhz: TargetMhz = None,
+    baud: Baud = None,
     fit: Fit = None,
     max_latency_us: MaxLatency = None,
     loadable: Loadable = None,
@@ -230,6 +237,7 @@ def generate(
         lanes=lanes,
         units=units,
         target_mhz=target_mhz,
+        baud=baud,
         fit=fit.value if fit else None,
         max_latency_us=max_latency_us,
         loadable=loadable,

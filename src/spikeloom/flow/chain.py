@@ -91,6 +91,7 @@ _CHAIN = (
             "lanes",
             "units",
             "target_mhz",
+            "baud",
             "fit",
             "max_latency_us",
             "loadable",

@@ -148,11 +148,11 @@ def _put_weights(
     board = find_board(read_json(folder / stages.SYNTH, "synth")["board"])
 
     def generate() -> list[str]:
-        return stages.write_design(fresh, design, board.name)
+        return stages.write_design(fresh, design, board.name, baud=settings.baud or board.baud)
 
     def synth() -> list[str]:
         result = reweight(
-            BoardTop(design, board),
+            BoardTop(design, board, settings.baud),
             board,
             folder / "synth",
             fresh / "synth",

@@ -31,6 +31,7 @@ class Settings:
     board : see ``spikeloom boards``
     lanes, units : accumulators that an event feeds at once; neurons that a sweep takes at once
     target_mhz : the clock to reach
+    baud : bits per second of the board's link
     fit : ``latency`` (the default) or ``area``
     max_latency_us : what ``area`` keeps to, per sample
     loadable : weights can be exchanged while the board runs
@@ -50,6 +51,7 @@ class Settings:
     lanes: int | None = None
     units: int | None = None
     target_mhz: float | None = None
+    baud: int | None = None
     fit: str | None = None
     max_latency_us: float | None = None
     loadable: bool = False

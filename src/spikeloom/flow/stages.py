@@ -213,7 +213,7 @@ def _steps_of(network: Network, samples: Samples) -> int:
 
 def generate(job: Job) -> list[str]:
     """``network.npz``, ``reference.json`` → ``rtl/spikeloom.v``, its plan in ``design.json``."""
-    from spikeloom.boards.design import generate
+    from spikeloom.boards.design import generate, link_baud
 
     network = job.network()
     settings = job.settings
@@ -233,7 +233,8 @@ def generate(job: Job) -> list[str]:
         if plan.weights == "spram":
             job.note(f"weights of {name} are in SPRAM, which the host fills before anything runs")
     expected = design.estimate(job.measured_steps(network), job.activity(network))
-    return write_design(job.folder, design, settings.board, expected)
+    baud = None if settings.board is None else link_baud(design, settings.board, settings.baud)
+    return write_design(job.folder, design, settings.board, expected, baud)
 
 
 def write_design(
@@ -241,9 +242,10 @@ def write_design(
     design: Design,
     board: str | None,
     expected: dict[str, float | None] | None = None,
+    baud: int | None = None,
 ) -> list[str]:
-    """Write ``design`` as Verilog and as a recipe that makes it again, with what is expected of it;
-    return the files' names."""
+    """Write ``design`` as Verilog and as a recipe that makes it again, with what is expected of it
+    and its link's bit rate; return the files' names."""
     template = next(iter(design.plans.values())).template
     verilog = design.verilog()
     with write_atomically(folder / VERILOG) as file:
@@ -259,6 +261,7 @@ def write_design(
             "target_mhz": design.target_mhz,
         },
         "estimate": expected,
+        "baud": baud,
     }
     if template is None:
         write_json(folder / DESIGN, recipe | design.as_dict())
@@ -306,14 +309,15 @@ def synth(job: Job) -> list[str]:
 
     network = job.network()
     design = job.design(network)
-    name = read_json(job.folder / DESIGN, "generate")["options"]["board"]
+    recipe = read_json(job.folder / DESIGN, "generate")
+    name = recipe["options"]["board"]
     if name is None:
         raise BoardError(
             f"{job.folder / DESIGN} is for no board; run `spikeloom generate --board BOARD` first"
         )
     board = find_board(name)
     result = synthesise(
-        BoardTop(design, board),
+        BoardTop(design, board, recipe.get("baud")),
         board,
         job.folder / "synth",
         target_mhz=design.target_mhz,
