@@ -14,6 +14,7 @@ from spikeloom.boards.clock import plan_clock
 from spikeloom.hls_model.errors import BoardError, FitError
 from spikeloom.hls_model.network import Network
 from spikeloom.rtl.design import Design
+from spikeloom.rtl.estimate import link_estimate
 from spikeloom.rtl.families import FAMILIES
 from spikeloom.rtl.fit import Budget, Kind, Knob, LatencyBound
 from spikeloom.rtl.fit import fit as choose
@@ -22,11 +23,6 @@ from spikeloom.rtl.protocol import Identity
 from spikeloom.rtl.uart import MIN_DIVISOR, divisor_of
 
 __all__ = ["BoardTop", "LinkedDesign", "VirtualTop", "generate", "identity_of", "link_baud"]
-
-_LINK_LUTS = 900
-"""What link, clock and reset take of a device's look-up tables, at most."""
-
-_LINK_BLOCKS = 4
 
 _USABLE_LUTS = 0.75
 """Part of the look-up tables that estimates may fill: fuller devices route badly."""
@@ -82,9 +78,10 @@ def generate(
     else:
         device = found.device
         family = FAMILIES[device.timing]
-        luts = int(device.lut4 * _USABLE_LUTS) - _LINK_LUTS
+        link = link_estimate(family, is_loadable=True)
+        luts = int(device.lut4 * _USABLE_LUTS) - link.luts
         budget = Budget(
-            device.name, luts, device.bram.count - _LINK_BLOCKS, device.spram.count)
+            device.name, luts, device.bram.count - link.blocks, device.spram.count)
     target = target_mhz or family.target_mhz
     clock_mhz = float(plan_clock(found, target).mhz) if found is not None else target
     bound = _latency_bound(fit, max_latency_us, steps, clock_mhz)

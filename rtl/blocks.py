@@ -1,20 +1,17 @@
 """Block RAMs as the FPGAs have them, for contents that are fixed in the bitstream.
 
-They are instantiated rather than inferred: Yosys uses no output register of the ECP5's, and takes
-columns out of an inferred memory that happen to be constant. What is instantiated has the same
-netlist whatever it holds, so that a finished bitstream takes other contents.
+They are instantiated rather than inferred, but for Gowin's: Yosys uses no output register of the
+ECP5's, and takes columns out of an inferred memory that happen to be constant. What is instantiated
+has the same netlist whatever it holds, so that a finished bitstream takes other contents.
 """
 
 from dataclasses import dataclass
 from math import ceil
 
 from amaranth.hdl import *
+from amaranth.lib.memory import Memory
 
 __all__ = ["Block", "find_block"]
-
-
-_TABLES_PER_BLOCK = 12
-"""Look-up tables that are worth a block RAM."""
 
 
 @dataclass(frozen=True)
@@ -25,20 +22,25 @@ class Block:
     ----------
     shapes : (rows, bits) that one block can have, the deepest first
     has_output_register : data come two cycles after the address, else one
+    worth : bits up to which a memory is left to look-up tables
+    tables : look-up tables that a block is worth where one shape takes more blocks and another more
+        logic around them
     """
 
     shapes: tuple[tuple[int, int], ...]
     has_output_register: bool
+    worth: int = 0
+    tables: int = 12
 
     def shape_for(self, rows: int, width: int) -> tuple[int, int]:
         """The shape of which the fewest blocks hold ``rows`` of ``width`` bits.
 
-        What chooses between blocks above each other counts too, at :data:`_TABLES_PER_BLOCK`.
+        What chooses between blocks above each other counts too.
         """
 
         def cost(shape: tuple[int, int]) -> float:
             levels = ceil(rows / shape[0])
-            return levels * ceil(width / shape[1]) + (levels - 1) * width / _TABLES_PER_BLOCK
+            return levels * ceil(width / shape[1]) + (levels - 1) * width / self.tables
 
         return min(self.shapes, key=cost)
 
@@ -46,7 +48,7 @@ class Block:
         """Physical words, of 18 or 16 bits, of a block with rows of ``bits`` bits."""
         raise NotImplementedError
 
-    def instance(self, contents: list[int], bits: int, address: Value, data: Value) -> Instance:
+    def instance(self, contents: list[int], bits: int, address: Value, data: Value) -> Elaboratable:
         """A block with rows of ``bits`` bits."""
         raise NotImplementedError
 
@@ -158,7 +160,42 @@ class _SB_RAM40_4K(Block):
         )
 
 
+class _Inferred(Elaboratable):
+    """A memory of the shape of one block, which Yosys makes one block of."""
+
+    def __init__(self, contents: list[int], bits: int, address: Value, data: Value):
+        self._contents, self._bits = contents, bits
+        self._address, self._data = address, data
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.cells = cells = Memory(
+            shape=unsigned(self._bits), depth=len(self._contents), init=self._contents,
+            attrs={"ram_style": "block"},
+        )
+        port = cells.read_port()
+        m.d.comb += [port.addr.eq(self._address), self._data.eq(port.data)]
+        return m
+
+
+class _Gowin(Block):
+    """The block RAM of a GW1N, 512 words of 36 bits. Source: Gowin SUG283."""
+
+    def words(self, contents: list[int], bits: int) -> list[int]:
+        return contents
+
+    def instance(self, contents: list[int], bits: int, address: Value, data: Value) -> Elaboratable:
+        return _Inferred(contents, bits, address, data)
+
+
+_GOWIN = _Gowin(
+    ((16384, 1), (8192, 2), (4096, 4), (2048, 9), (1024, 18), (512, 36)),
+    has_output_register=False, worth=6144, tables=500,
+)
+
 _BLOCKS = {
+    "gw": _GOWIN,
+    "gowin": _GOWIN,
     "ice40": _SB_RAM40_4K(
         ((2048, 2), (1024, 4), (512, 8), (256, 16)), has_output_register=False
     ),

@@ -44,7 +44,9 @@ class Design:
     ) -> dict[str, float | None]:
         """What the cores and a host link are expected to take of a device, and the mean cycles per
         sample of ``steps`` steps with ``activity`` (see :func:`.estimate.sample_cycles`)."""
-        needed = total([*map(estimate, self.plans.values()), link_estimate(self.plans)])
+        loads = any(plan.is_loadable for plan in self.plans.values())
+        link = link_estimate(self.family, loads)
+        needed = total([*map(estimate, self.plans.values()), link])
         cycles = steps and sample_cycles([*self.plans.values()], steps, activity)
         return {
             "lut4": needed.luts,

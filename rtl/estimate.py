@@ -10,7 +10,15 @@ from spikeloom.rtl.families import Family
 from spikeloom.rtl.plan import WORD_BITS, CorePlan
 from spikeloom.rtl.weights import parameter_layout
 
-__all__ = ["Estimate", "estimate", "link_estimate", "sample_cycles", "step_cycles", "total"]
+__all__ = [
+    "Estimate",
+    "estimate",
+    "link_estimate",
+    "sample_cycles",
+    "step_cycles",
+    "sweep_starts",
+    "total",
+]
 
 _FIXED_LUTS = 160
 """Sequencer, emitter and queues of a core, apart from what grows with its knobs."""
@@ -27,7 +35,7 @@ _LUT_RAM_BITS, _LUT_RAM_WORDS = 4, 16
 _TOKEN_LATENCY = 9
 """Cycles of a token through the queues before and behind a core, and through its sequencer."""
 
-_LINK_LUTS, _LINK_BLOCKS = 780, 4
+_LINK_LUTS = 860
 """The host link, with clock and reset."""
 
 _LOADER_LUTS = 110
@@ -66,10 +74,10 @@ def total(estimates: Iterable[Estimate]) -> Estimate:
     )
 
 
-def link_estimate(plans: Mapping[str, CorePlan]) -> Estimate:
-    """The host link with clock and reset, for a network with these plans."""
-    luts = _LINK_LUTS + _LOADER_LUTS * any(plan.is_loadable for plan in plans.values())
-    return Estimate(luts, _LINK_BLOCKS)
+def link_estimate(family: Family, is_loadable: bool = False) -> Estimate:
+    """The host link with clock and reset."""
+    blocks = 4 - family.has_lut_ram - (find_block(family.name).worth > 0)
+    return Estimate(_LINK_LUTS + _LOADER_LUTS * is_loadable, blocks)
 
 
 def step_cycles(plan: CorePlan, activity: Mapping[str, float] | None = None) -> float:
@@ -84,6 +92,23 @@ def step_cycles(plan: CorePlan, activity: Mapping[str, float] | None = None) -> 
         for name, _ in plan.sources
     )
     return max(arriving * plan.slots + plan.issue_cycles, plan.sweep_interval)
+
+
+def sweep_starts(plan: CorePlan, arriving: Iterable[int]) -> list[int]:
+    """Cycles in which a core's sweeps start, exactly, if its events are there when it takes them
+    and what it emits is taken.
+
+    Parameters
+    ----------
+    arriving : events of each step; the first of them is taken in cycle 0
+    """
+    starts: list[int] = []
+    free = 0
+    for events in arriving:
+        free += events * plan.slots
+        starts.append(max(free, starts[-1] + plan.sweep_interval if starts else 0))
+        free = starts[-1] + plan.issue_cycles
+    return starts
 
 
 def sample_cycles(
@@ -103,7 +128,28 @@ def _luts(plan: CorePlan) -> int:
     sums = sum(shape_of(plan.accumulator_range(port)).width for port in plan.ports)
     dataflow = plan.dataflow
     neuron = plan.units * sum(_node_luts(node, plan.family) for node in dataflow.nodes)
-    return _FIXED_LUTS + _accumulator_luts(plan, sums) + _handover_luts(plan, sums) + neuron
+    return (
+        _FIXED_LUTS + _accumulator_luts(plan, sums) + _handover_luts(plan, sums) + neuron
+        + _row_luts(plan)
+    )
+
+
+def _row_luts(plan: CorePlan) -> int:
+    """Around the blocks of weights and parameters, or in their place."""
+    weights = plan.bank_lanes * len(plan.ports) * plan.weight_bits
+    luts = 0.0
+    if plan.weights == "bitstream":
+        luts += plan.banks * _selecting_luts(plan.family, plan.rows, weights)
+    if parameters := parameter_layout(plan).size:
+        luts += _selecting_luts(plan.family, plan.sweep, parameters)
+    return round(luts)
+
+
+def _selecting_luts(family: Family, rows: int, bits: int) -> float:
+    block = find_block(family.name)
+    if rows * bits <= block.worth:
+        return rows * bits / 16
+    return (ceil(rows / block.shape_for(rows, bits)[0]) - 1) * bits / 2
 
 
 def _accumulator_luts(plan: CorePlan, sums: int) -> int:
@@ -194,8 +240,8 @@ def _sprams(plan: CorePlan) -> int:
 def row_blocks(family: Family, rows: int, bits: int) -> int:
     """Block RAMs of a :class:`.RowMemory`."""
     block = find_block(family.name)
-    if block is None:
-        return blocks_for(family, rows, bits)
+    if rows * bits <= block.worth:
+        return 0
     words, columns = block.shape_for(rows, bits)
     return ceil(rows / words) * ceil(bits / columns)
 

@@ -23,11 +23,14 @@ Kind = str | Mapping[str, str] | None
 _LUTS_PER_BLOCK = 40
 """What a block RAM counts when plans are compared by size."""
 
-_BLOCK_PRICES = (1, 10, 40, 200)
-"""The same where look-up tables are what is saved: block RAMs count more until they suffice."""
+_DEARER = (_LUTS_PER_BLOCK, 200, 1000)
+"""The same, more and more until block RAMs suffice."""
+
+_BLOCK_PRICES = (1, 10, *_DEARER)
+"""The same where look-up tables are what is saved."""
 
 _WIDER_BANKS = 1.15
-"""Part of additional block RAMs that narrower banks, which clock faster, may cost."""
+"""Part of additional tables or block RAMs that narrower banks, which clock faster, may cost."""
 
 _AHEAD = 0.25
 """Part of the slowest core's time that the others should take if there is room: events come in
@@ -182,8 +185,8 @@ def _quickest(
     choices: Mapping[str, list[_Choice]], budget: Budget | None
 ) -> list[CorePlan] | None:
     for limit in sorted({choice.cycles for plans in choices.values() for choice in plans}):
-        for part in (_AHEAD, 1.0):
-            plans = _chosen(choices, limit, part, _LUTS_PER_BLOCK)
+        for part, price in ((_AHEAD, _LUTS_PER_BLOCK), *((1.0, price) for price in _DEARER)):
+            plans = _chosen(choices, limit, part, price)
             if plans is not None and _fits(plans, budget):
                 return [choice.plan for choice in plans]
     return None
@@ -263,9 +266,13 @@ def _with_banks(plan: CorePlan) -> CorePlan:
         return plan
     ratio = max(plan.lanes // plan.units, 1)
     plans = [replace(plan, banks=banks) for banks in range(1, ratio + 1) if ratio % banks == 0]
-    blocks = [estimate(p).blocks for p in plans]
+    sizes = {p.banks: estimate(p) for p in plans}
+    luts = min(size.luts for size in sizes.values())
+    # Narrow banks may be so small that they would become tables.
+    plans = [p for p in plans if sizes[p.banks].luts <= luts * _WIDER_BANKS]
+    blocks = min(sizes[p.banks].blocks for p in plans)
     return max(
-        (p for p, b in zip(plans, blocks, strict=True) if b <= min(blocks) * _WIDER_BANKS),
+        (p for p in plans if sizes[p.banks].blocks <= blocks * _WIDER_BANKS),
         key=lambda p: p.banks,
     )
 

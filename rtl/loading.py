@@ -63,7 +63,7 @@ def image_of(plans: Mapping[str, CorePlan]) -> bytes:
 class Loader(wiring.Component):
     """Writes the bytes of an image, in order, to where they belong.
 
-    Latency: 0 cycles from a word's second byte. Throughput: one byte per cycle.
+    Latency: 1 cycle from a word's second byte. Throughput: one byte every other cycle.
 
     Members
     -------
@@ -90,8 +90,8 @@ class Loader(wiring.Component):
         core = Signal(range(len(plans) + 2))    # of the next word; then the CRC, then nothing
         row = Signal(range(max(plan.rows for plan in plans)))
         column = Signal(range(max(plan.load_columns for plan in plans)))
-        low, has_low, is_whole = Signal(8), Signal(), Signal()
-        word = self.i.valid & has_low
+        low, high = Signal(8), Signal(8)
+        has_low, is_word, is_whole = Signal(), Signal(), Signal()
 
         m.d.comb += [
             self.i.ready.eq(1),
@@ -99,22 +99,29 @@ class Loader(wiring.Component):
             crc.valid.eq(self.i.valid),
             crc.data.eq(self.i.payload),
         ]
-        m.d.sync += is_whole.eq(word & (core == len(plans)))
+        m.d.sync += [
+            is_word.eq(self.i.valid & has_low),
+            is_whole.eq(is_word & (core == len(plans))),
+        ]
         with m.If(is_whole):
             m.d.sync += self.complete.eq(crc.match_detected)
         with m.If(self.i.valid):
-            m.d.sync += [low.eq(self.i.payload), has_low.eq(~has_low), self.complete.eq(0)]
-        with m.If(word & (core == len(plans))):
+            m.d.sync += [has_low.eq(~has_low), self.complete.eq(0)]
+            with m.If(has_low):
+                m.d.sync += high.eq(self.i.payload)
+            with m.Else():
+                m.d.sync += low.eq(self.i.payload)
+        with m.If(is_word & (core == len(plans))):
             m.d.sync += core.eq(core + 1)
         for index, (name, plan) in enumerate(self._image.plans.items()):
             target = self.o[name]
             m.d.comb += [
-                target.valid.eq(word & (core == index)),
+                target.valid.eq(is_word & (core == index)),
                 target.row.eq(row),
                 target.column.eq(column),
-                target.word.eq(Cat(low, self.i.payload)),
+                target.word.eq(Cat(low, high)),
             ]
-            with m.If(word & (core == index)):
+            with m.If(target.valid):
                 m.d.sync += column.eq(column + 1)
                 with m.If(column == plan.load_columns - 1):
                     m.d.sync += [column.eq(0), row.eq(row + 1)]

@@ -40,17 +40,19 @@ class RowMemory(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         block = find_block(getattr(platform, "family", ""))
-        if block is not None:
-            self._instantiate(m, block)
+        if block is None:
+            self._infer(m, "block")
+        elif len(self._rows) * len(self.data) <= block.worth:
+            self._infer(m, "logic")
         else:
-            self._infer(m)
+            self._instantiate(m, block)
         return m
 
-    def _infer(self, m: Module) -> None:
+    def _infer(self, m: Module, style: str) -> None:
         # Yosys would rather make tables of a memory that fills less than half of a block.
         m.submodules.cells = cells = Memory(
             shape=unsigned(len(self.data)), depth=len(self._rows), init=self._rows,
-            attrs={"ram_style": "block"},
+            attrs={"ram_style": style},
         )
         port = cells.read_port()
         m.d.comb += port.addr.eq(self.address)

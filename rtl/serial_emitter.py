@@ -18,7 +18,7 @@ class SerialEmitter(wiring.Component):
     There is room for a sweep if the queue has place for it and for what an earlier one still has
     in the pipeline, which is no more than the pipeline is long.
 
-    Latency: 3 cycles from an entry to its event. Throughput: one token per cycle.
+    Latency: 3 or 4 cycles from an entry to its event. Throughput: one token per cycle.
 
     Members
     -------
@@ -50,19 +50,27 @@ class SerialEmitter(wiring.Component):
         spare = plan.queue_depth - plan.sweep - plan.sweep_latency
         m.d.sync += self.room.eq(queue.w_level <= spare)
 
-        entry = self._layout(queue.r_data)
-        has_sent = Signal()
+        may_leave = self.o.ready | ~self.o.valid
+        is_done, has_sent = Signal(), Signal()
+        if plan.family.has_spare_registers:
+            # The queue's block RAM is slow.
+            entry, is_there = Signal(self._layout), Signal()
+            m.d.comb += queue.r_en.eq(~is_there | is_done)
+            with m.If(queue.r_en):
+                m.d.sync += [entry.eq(queue.r_data), is_there.eq(queue.r_rdy)]
+        else:
+            entry, is_there = self._layout(queue.r_data), queue.r_rdy
+            m.d.comb += queue.r_en.eq(is_done)
         fires = entry.fired[0] & ~has_sent
         ends = entry.index == plan.sweep - 1
-        may_leave = self.o.ready | ~self.o.valid
-        m.d.comb += queue.r_en.eq(may_leave & ~(fires & ends))
+        m.d.comb += is_done.eq(may_leave & ~(fires & ends))
         with m.If(may_leave):
             m.d.sync += [
-                self.o.valid.eq(queue.r_rdy),
+                self.o.valid.eq(is_there),
                 self.o.payload.end.eq(~fires),
                 self.o.payload.last.eq(~fires & entry.last),
                 self.o.payload.address.eq(entry.index),
                 self.o.payload.value.eq(entry.value[0]),
-                has_sent.eq(queue.r_rdy & fires & ends),
+                has_sent.eq(is_there & fires & ends),
             ]
         return m

@@ -18,6 +18,8 @@ ECP5, ICE40 = find_block("ecp5"), find_block("iCE40")
         # Six blocks above each other would need six multiplexers of 64 bits.
         ("ecp5", 6272, 64, (8192, 2)),
         ("ecp5", 1500, 36, (2048, 9)),
+        ("GW1NR-9C", 3920, 108, (2048, 9)),
+        ("gowin", 1568, 36, (2048, 9)),
         ("ice40hx", 5, 2, (2048, 2)),
         ("ice40hx", 64, 16, (256, 16)),
         ("ice40up", 784, 64, (1024, 4)),
@@ -61,5 +63,4 @@ def test_words_of_an_ice40_block():
 
 
 def test_other_families_are_left_to_yosys():
-    assert find_block("GW1NR-9C") is None
     assert find_block("") is None

@@ -13,6 +13,7 @@ from streams import end, event
 
 from spikeloom.hls_model import LIF, Input, Network, Output, Population, Projection, Range
 from spikeloom.rtl.core import Core
+from spikeloom.rtl.estimate import sweep_starts
 
 
 def network_of(size, neuron=None, sources=6, events=None, **fields):
@@ -95,6 +96,24 @@ def test_steps_without_events_follow_each_other():
     assert min(gaps) >= plan.sweep_interval
     samples = {"i": np.zeros((2, 30, 6), dtype=int)}
     replay(networks.design_of(network, p=(5, 5, 1)), samples)
+
+
+@pytest.mark.parametrize(
+    "knobs",
+    [(12, 12, 1), (12, 2, 3), (6, 1, 2), (4, 2, 1, "memory"), (5, 1, 1, "memory"), (1, 1, 1)],
+    ids=str,
+)
+@pytest.mark.parametrize("seed", range(3))
+def test_sweeps_start_when_the_estimate_says(knobs, seed):
+    """Exactly, for any number of events per step, bursts and silence among them."""
+    rng = np.random.default_rng(seed)
+    plan = networks.design_of(network_of(12), p=knobs).plans["p"]
+    arriving = [int(rng.choice([0, 0, 1, rng.integers(7)])) for _ in range(10)]
+    tokens = [t for count in arriving for t in [*(event(n) for n in range(count)), end()]]
+    expected = sweep_starts(plan, arriving)
+    starts = probe_cycles(plan, tokens, expected[-1] + 60)
+    assert [b - a for a, b in pairwise(starts)] == [b - a for a, b in pairwise(expected)]
+    assert len(starts) == len(arriving)
 
 
 def probe_cycles(plan, tokens, cycles=150):

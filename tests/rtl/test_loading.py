@@ -81,7 +81,7 @@ def loaded(design, *attempts):
             ctx.set(loader.begin, 1)
             await ctx.tick()
             ctx.set(loader.begin, 0)
-            for byte in [*image, None, None, None]:
+            for byte in [*(b for known in image for b in (known, None)), None, None, None]:
                 ctx.set(loader.i.valid, byte is not None)
                 ctx.set(loader.i.payload, byte or 0)
                 for name in loader._image.plans:
