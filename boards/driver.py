@@ -100,6 +100,10 @@ class Connection:
         self._numbers.write = (self._tag + 1) % 256
         self._numbers.output = 0
 
+    def disturb(self, garbage: bytes) -> None:
+        """Put bytes on the line that need be no frames: for tests of the link itself."""
+        self._write(garbage)
+
     def load(self, image: bytes) -> None:
         """Fill the board's loadable weight memories (see :func:`spikeloom.rtl.loading.image_of`).
 

@@ -13,10 +13,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from spikeloom.bench.link import endure_garbage
 from spikeloom.boards import driver
 from spikeloom.boards.driver import Connection
 from spikeloom.boards.ports import open_port
 from spikeloom.flow.board import connect
+from spikeloom.flow.run import read_test_set
 from spikeloom.flow.stages import load_network
 from spikeloom.hls_model import simulate
 from spikeloom.hls_model.errors import BoardError, SampleError
@@ -163,3 +165,13 @@ def test_interrupting_ends_the_simulator(folder):
     child.stdout.close()
     with pytest.raises(ProcessLookupError):
         os.kill(simulator, 0)
+
+
+def test_much_garbage(folder):
+    """The full figure: ``python -m spikeloom.bench.link DIR``, 10⁶ bytes."""
+    with connect(folder, virtual=True) as board:
+        test_set = read_test_set(folder, board.network)
+        endured = endure_garbage(board, test_set, 30_000)
+    assert (endured.garbage, endured.wrong) == (30_000, 0)
+    assert endured.outputs >= 100
+    assert endured.errors > 20
