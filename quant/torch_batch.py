@@ -88,7 +88,7 @@ class Batch:
         """Σ w·e of a projection for all steps: [steps, samples, target size]."""
         if link.source in self.inputs:
             # Transposed after the product, where it is smaller.
-            current = link.product(self.inputs[link.source]).transpose(0, 1)
+            current = link.product(self.inputs[link.source]).transpose(0, 1).contiguous()
             if current.shape[0] != self.steps:
                 current = current.expand(self.steps, *current.shape[1:])
         else:

@@ -216,7 +216,8 @@ def _saturate_backward(g: Tensor, o: Operands, r: Ranges, attrs: Attributes, how
     if how.pass_saturated:
         return (g,)
     bounds = attrs["range"]
-    return (g * (o[0] == o[0].clamp(bounds.lo, bounds.hi)),)
+    # Its bounds do not belong to what passes; between integers there is nothing else.
+    return (torch.ops.aten.hardtanh_backward(g, o[0], bounds.lo - 1, bounds.hi + 1),)
 
 
 def _flags_backward(a: Callable[[Tensor], Tensor]) -> Any:
