@@ -1,4 +1,4 @@
-"""Block RAMs as the FPGAs have them, for contents that are fixed in the bitstream.
+"""Block RAMs as the FPGAs have them, mostly for contents that are fixed in the bitstream.
 
 They are instantiated rather than inferred, but for Gowin's: Yosys uses no output register of the
 ECP5's, and takes columns out of an inferred memory that happen to be constant. What is instantiated
@@ -77,7 +77,29 @@ class _DP16KD(Block):
 
     def instance(self, contents: list[int], bits: int, address: Value, data: Value) -> Instance:
         both_ports = bits == 36
-        words = self.words(contents, bits)
+        row = Cat(C(0, 1), address) if both_ports else address
+        width = min(bits, 18)
+        ports = self._port("A", width, row, data[:width])
+        if both_ports:
+            ports |= self._port("B", width, Cat(C(1, 1), address), data[width:])
+        else:
+            ports |= self._port("B", width)
+        return self._instance(self.words(contents, bits), ports)
+
+    def two_port(
+        self, contents: list[int], write: Value, target: Value, word: Value, address: Value,
+        data: Value,
+    ) -> Instance:
+        """A block with rows of up to 18 bits, one of which is written while another is read.
+
+        The output register lets ``data`` follow ``address`` two cycles later. What is read from the
+        row that is being written is undefined.
+        """
+        ports = self._port("A", 18, target, write=write, word=word)
+        ports |= self._port("B", 18, address, data)
+        return self._instance(contents, ports)
+
+    def _instance(self, words: list[int], ports: dict[str, object]) -> Instance:
         initial = {
             f"p_INITVAL_{index:02X}": Const(
                 sum(w << 20 * slot for slot, w in enumerate(words[16 * index : 16 * index + 16])),
@@ -85,29 +107,35 @@ class _DP16KD(Block):
             )
             for index in range(64)
         }
-        ports: dict[str, object] = {}
-        for half, port in enumerate("AB"):
-            used = port == "A" or both_ports
-            row = Cat(C(half, 1), address) if both_ports else address
-            width = min(bits, 18)
-            lines = Cat(C(0, width.bit_length() - 1), row, C(0, 14))[:14]
-            ports |= {
-                f"p_DATA_WIDTH_{port}": width,
-                f"p_REGMODE_{port}": "OUTREG",
-                f"p_CSDECODE_{port}": "0b000",
-                f"p_CLK{port}MUX": f"CLK{port}",
-                f"i_CLK{port}": ClockSignal() if used else 0,
-                f"i_CE{port}": int(used),
-                f"i_OCE{port}": int(used),
-                f"i_WE{port}": 0,
-                f"i_RST{port}": 0,
-            }
-            ports |= {f"i_CS{port}{bit}": 0 for bit in range(3)}
-            ports |= {f"i_AD{port}{bit}": lines[bit] if used else 0 for bit in range(14)}
-            ports |= {f"i_DI{port}{bit}": 0 for bit in range(18)}
-            if used:
-                ports |= {f"o_DO{port}{bit}": data[width * half + bit] for bit in range(width)}
         return Instance("DP16KD", p_RESETMODE="SYNC", p_GSR="DISABLED", **initial, **ports)
+
+    def _port(
+        self, name: str, width: int, row: Value | None = None, data: Value | None = None,
+        write: Value | int = 0, word: Value | None = None,
+    ) -> dict[str, object]:
+        """One port's parameters and connections; without a row it is off."""
+        is_used = int(row is not None)
+        # Where a port writes words of 18 bits, the lowest two address lines enable their halves.
+        below = C(0 if word is None else 3, width.bit_length() - 1)
+        lines = Cat(below, C(0, 1) if row is None else row, C(0, 14))
+        bits = C(0, 18) if word is None else Cat(word, C(0, 18))
+        ports: dict[str, object] = {
+            f"p_DATA_WIDTH_{name}": width,
+            f"p_REGMODE_{name}": "OUTREG",
+            f"p_CSDECODE_{name}": "0b000",
+            f"p_CLK{name}MUX": f"CLK{name}",
+            f"i_CLK{name}": ClockSignal() if is_used else 0,
+            f"i_CE{name}": is_used,
+            f"i_OCE{name}": is_used,
+            f"i_WE{name}": write,
+            f"i_RST{name}": 0,
+        }
+        ports |= {f"i_CS{name}{bit}": 0 for bit in range(3)}
+        ports |= {f"i_AD{name}{bit}": lines[bit] for bit in range(14)}
+        ports |= {f"i_DI{name}{bit}": bits[bit] for bit in range(18)}
+        if data is not None:
+            ports |= {f"o_DO{name}{bit}": data[bit] for bit in range(len(data))}
+        return ports
 
 
 class _SB_RAM40_4K(Block):

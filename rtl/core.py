@@ -10,10 +10,9 @@ from spikeloom.rtl.emitter import Emitter
 from spikeloom.rtl.events import event_signature, shape_of
 from spikeloom.rtl.handover import Handover
 from spikeloom.rtl.loading import LoadLayout
-from spikeloom.rtl.memory import RowMemory
+from spikeloom.rtl.memory import RowMemory, TwoPortMemory
 from spikeloom.rtl.pipeline import NeuronPipeline, member_name, output_name
 from spikeloom.rtl.plan import CorePlan
-from spikeloom.rtl.scratch import Scratch
 from spikeloom.rtl.sequencer import Sequencer
 from spikeloom.rtl.serial_emitter import SerialEmitter
 from spikeloom.rtl.weights import bank_rows, parameter_layout, parameter_rows
@@ -129,47 +128,46 @@ class Core(wiring.Component):
     def _neurons(self, m: Module, entry: data.View, sums: data.View) -> data.View:
         """State memory and neuron units; the entry as it leaves them."""
         plan = self.plan
-        states = self._state_memory(m)
+        words = self._state_layout
+        initial = words.const([dict(plan.network.population(plan.population).initial)] * plan.units)
+        m.submodules.states = states = TwoPortMemory([initial.as_bits()] * plan.sweep, words.size)
         constants = self._parameters(m)
         done = _registers(m, entry, 1 + plan.schedule.latency, "entry")
-        layout = self._state_layout
-        state, write = layout(states.data), layout(states.word)
-        if plan.has_state_register:
-            state = Signal(layout)
-            m.d.sync += Value.cast(state).eq(states.data)
+        before, after = words(states.data), Signal(words)
         m.d.comb += [
-            states.address.eq(self._following if plan.has_state_register else entry.index),
-            states.target.eq(done.index),
-            states.enable.eq(done.valid),
+            states.address.eq(self._following),
+            states.word.eq(after),
             self.probe.valid.eq(done.valid),
         ]
+        m.d.sync += [states.write.eq(done.valid), states.target.eq(done.index)]
         for unit in range(plan.units):
             neuron = NeuronPipeline(self.plan.dataflow, plan.schedule)
             m.submodules[f"unit{unit}"] = neuron
-            self._connect_inputs(m, neuron, unit, sums, state, constants)
-            self._connect_outputs(m, neuron, unit, done, write)
+            self._connect_inputs(m, neuron, unit, sums, before, constants)
+            self._connect_outputs(m, neuron, unit, done, after)
         return done
 
-    def _connect_inputs(self, m, neuron, unit, sums, state, constants) -> None:
+    def _connect_inputs(self, m, neuron, unit, sums, before, constants) -> None:
         for name in self.plan.dataflow.inputs:
             kind, _, word = name.rpartition(".")
             if kind == "state":
-                value = state[unit][word]
+                value = before[unit][word]
             elif kind == "":
                 value = sums[unit][name]
             else:
                 value = constants[unit][member_name(name)]
             m.d.comb += getattr(neuron, member_name(name)).eq(value)
 
-    def _connect_outputs(self, m, neuron, unit, done, write) -> None:
+    def _connect_outputs(self, m, neuron, unit, done, after) -> None:
         population = self.plan.network.population(self.plan.population)
         for word in self._states:
             value = getattr(neuron, output_name(f"state.{word}"))
-            m.d.comb += [
-                self.probe.state[unit][word].eq(Mux(self._exists(done.index, unit), value, 0)),
-                # The next sample starts from the initial state.
-                write[unit][word].eq(Mux(done.last, population.initial.get(word, 0), value)),
-            ]
+            exists = self._exists(done.index, unit)
+            m.d.comb += self.probe.state[unit][word].eq(Mux(exists, value, 0))
+            # The next sample starts from the initial state.
+            m.d.sync += after[unit][word].eq(
+                Mux(done.last, population.initial.get(word, 0), value)
+            )
         exists = self._exists(done.index, unit)
         m.d.comb += self.probe.event[unit].eq(Mux(exists, neuron.event, 0))
 
@@ -182,16 +180,6 @@ class Core(wiring.Component):
     def _state_layout(self) -> data.ArrayLayout:
         words = data.StructLayout({word: shape_of(range) for word, range in self._states.items()})
         return data.ArrayLayout(words, self.plan.units)
-
-    def _state_memory(self, m: Module) -> Scratch:
-        plan = self.plan
-        initial = dict(plan.network.population(plan.population).initial)
-        entry = self._state_layout.const([initial] * plan.units).as_bits()
-        style = "block" if plan.has_state_register else None
-        m.submodules.states = memory = Scratch(
-            self._state_layout.size, [entry] * plan.sweep, style
-        )
-        return memory
 
     def _parameters(self, m: Module) -> data.View | None:
         """What differs between the neurons of an entry, one cycle after its index; None if nothing

@@ -36,6 +36,8 @@ class Entry(data.StructLayout):
 class Credit(wiring.Component):
     """Room left in the emitter's queue, counted so that a sweep that starts always fits.
 
+    Latency: 2 cycles from ``reserve`` to ``room``, less than sweeps are apart; 3 from the others.
+
     Members
     -------
     reserve : In, a sweep starts: all its entries may need room
@@ -52,11 +54,12 @@ class Credit(wiring.Component):
         m = Module()
         depth, sweep = self._plan.queue_depth, self._plan.sweep
         free = Signal(range(depth + 1), init=depth)
-        following = Signal.like(free)
-        m.d.comb += following.eq(
-            free + self.unused + self.released - Mux(self.reserve, sweep, 0)
-        )
-        m.d.sync += [free.eq(following), self.room.eq(following >= sweep)]
+        returned = Signal(2)
+        m.d.sync += [
+            returned.eq(self.unused + self.released),
+            free.eq(free + Mux(self.reserve, returned - sweep, returned)),
+            self.room.eq(free >= sweep),
+        ]
         return m
 
 

@@ -7,6 +7,7 @@ from math import ceil
 from spikeloom.rtl.blocks import find_block
 from spikeloom.rtl.events import EventLayout, shape_of
 from spikeloom.rtl.families import Family
+from spikeloom.rtl.memory import takes_blocks
 from spikeloom.rtl.plan import WORD_BITS, CorePlan
 from spikeloom.rtl.weights import parameter_layout
 
@@ -21,7 +22,7 @@ __all__ = [
 ]
 
 _FIXED_LUTS = 160
-"""Sequencer, emitter and queues of a core, apart from what grows with its knobs."""
+"""Sequencer, emitter and pointers of a core, apart from what grows with its knobs."""
 
 _QUEUE_BLOCKS = 1
 """The queue in front of a core, where there is no distributed RAM."""
@@ -31,6 +32,9 @@ _REGISTER_QUEUE = 4
 
 _LUT_RAM_BITS, _LUT_RAM_WORDS = 4, 16
 """Of the smallest look-up-table RAM, which takes four tables."""
+
+_LUT_RAM_TABLES = 6
+"""What that costs in a queue, writing and choosing between several included."""
 
 _TOKEN_LATENCY = 9
 """Cycles of a token through the queues before and behind a core, and through its sequencer."""
@@ -128,10 +132,9 @@ def _luts(plan: CorePlan) -> int:
     sums = sum(shape_of(plan.accumulator_range(port)).width for port in plan.ports)
     dataflow = plan.dataflow
     neuron = plan.units * sum(_node_luts(node, plan.family) for node in dataflow.nodes)
-    return (
-        _FIXED_LUTS + _accumulator_luts(plan, sums) + _handover_luts(plan, sums) + neuron
-        + _row_luts(plan)
-    )
+    queues = sum(_queue_luts(*queue) for queue in _queues(plan)) if plan.family.has_lut_ram else 0
+    luts = _accumulator_luts(plan) + _handover_luts(plan, sums) + neuron + _row_luts(plan)
+    return _FIXED_LUTS + queues + luts
 
 
 def _row_luts(plan: CorePlan) -> int:
@@ -152,8 +155,39 @@ def _selecting_luts(family: Family, rows: int, bits: int) -> float:
     return (ceil(rows / block.shape_for(rows, bits)[0]) - 1) * bits / 2
 
 
-def _accumulator_luts(plan: CorePlan, sums: int) -> int:
-    luts = plan.lanes * sums
+def _adder_luts(family: Family, width: int) -> int:
+    """Tables of an adder; on an ECP5 those of ``boards/ecp5_adders.v``."""
+    if family.name == "ecp5" and width > 4:
+        return 2 * (width // 2 + 1) + 1
+    return width
+
+
+def _queues(plan: CorePlan) -> list[tuple[int, int]]:
+    """Words and bits of the queues in front of a core and behind it."""
+    queues = [
+        (plan.input_queue, EventLayout(plan.network.node(name).size, plan.source_range).size)
+        for name, _ in plan.sources
+    ]
+    emitted = [plan.event_range] if plan.emits_events else []
+    if plan.readout is not None:
+        states = plan.network.population(plan.population).neuron.states()
+        emitted.append(states[plan.readout])
+    for range in emitted:
+        value = EventLayout(plan.size, range)["value"].width
+        bits = plan.units * (1 + value) + (plan.sweep - 1).bit_length() + 1
+        queues.append((plan.queue_depth, bits))
+    return queues
+
+
+def _queue_luts(words: int, bits: int) -> int:
+    """Look-up-table RAM of a queue, whose first entry lies in a register."""
+    return _LUT_RAM_TABLES * ceil(bits / _LUT_RAM_BITS) * ceil((words - 1) / _LUT_RAM_WORDS)
+
+
+def _accumulator_luts(plan: CorePlan) -> int:
+    widths = [shape_of(plan.accumulator_range(port)).width for port in plan.ports]
+    sums = sum(widths)
+    luts = plan.lanes * sum(_adder_luts(plan.family, width) for width in widths)
     if plan.accumulators == "memory":
         if plan.family.has_lut_ram:
             luts += ceil(plan.lanes * sums / _LUT_RAM_BITS) * 4 * ceil(plan.slots / _LUT_RAM_WORDS)
@@ -189,8 +223,12 @@ def _node_luts(node, family: Family) -> int:
             return 0
         case "mul":
             return width * min(shape_of(o.range).width for o in node.operands)
-        case "ge" | "eq":
+        case "ge":
+            return _adder_luts(family, max(shape_of(o.range).width for o in node.operands))
+        case "eq":
             return max(shape_of(o.range).width for o in node.operands)
+        case "add" | "sub" | "neg":
+            return _adder_luts(family, width)
         case "minimum" | "maximum":
             return 2 * width
         case "lookup":
@@ -207,30 +245,25 @@ def _blocks(plan: CorePlan) -> int:
         blocks = plan.load_columns * blocks_for(plan.family, plan.rows, WORD_BITS)
     if parameters := parameter_layout(plan).size:
         blocks += row_blocks(plan.family, plan.sweep, parameters)
-    if plan.has_state_register:
-        blocks += _state_blocks(plan)
     if plan.family.has_lut_ram:
-        return blocks
+        return blocks + _state_blocks(plan) * takes_blocks(plan.sweep, _state_bits(plan))
     if plan.accumulators == "memory":
         sums = sum(shape_of(plan.accumulator_range(port)).width for port in plan.ports)
         blocks += plan.banks * ceil(plan.bank_lanes * sums / 16) * ceil(plan.slots / 256)
-    population = plan.network.population(plan.population)
     if plan.sweep > 1:
         blocks += _state_blocks(plan)
-    emitted = [plan.event_range] if plan.emits_events else []
-    if plan.readout is not None:
-        emitted.append(population.neuron.states()[plan.readout])
-    for range in emitted:
-        value = EventLayout(plan.size, range)["value"].width
-        entry = plan.units * (1 + value) + (plan.sweep - 1).bit_length() + 1
-        blocks += blocks_for(plan.family, plan.queue_depth, entry)
-    return blocks + _QUEUE_BLOCKS * (plan.input_queue > _REGISTER_QUEUE) * len(plan.sources)
+    sources = len(plan.sources)
+    blocks += sum(blocks_for(plan.family, words - 1, b) for words, b in _queues(plan)[sources:])
+    return blocks + _QUEUE_BLOCKS * (plan.input_queue - 1 > _REGISTER_QUEUE) * sources
 
 
 def _state_blocks(plan: CorePlan) -> int:
+    return blocks_for(plan.family, plan.sweep, _state_bits(plan))
+
+
+def _state_bits(plan: CorePlan) -> int:
     states = plan.network.population(plan.population).neuron.states().values()
-    bits = sum(shape_of(r).width for r in states) * plan.units
-    return blocks_for(plan.family, plan.sweep, bits)
+    return sum(shape_of(r).width for r in states) * plan.units
 
 
 def _sprams(plan: CorePlan) -> int:

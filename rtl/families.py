@@ -22,7 +22,6 @@ class Family:
     register : from a register's clock edge to another's set-up, without logic between
     level : one look-up table
     carry : an adder's fixed part; ``carry_bit`` comes on top for each bit
-    memory : from a small memory's clock edge to its data, beyond a register's
     multiplier : a hardware multiplier without its registers; None: built of adders
     block_shapes : (words, bits) of one block RAM
     has_spare_registers : a register can be used without the look-up table in front of it
@@ -36,7 +35,6 @@ class Family:
     level: float
     carry: float
     carry_bit: float
-    memory: float
     multiplier: float | None
     block_shapes: tuple[tuple[int, int], ...]
     has_spare_registers: bool
@@ -49,10 +47,8 @@ class Family:
         width = max((n.range.width for n in (node, *node.operands)), default=0)
         adder = self.carry + self.carry_bit * width
         match node.op:
-            case "input":
-                # Weighted sums come from a register; states and parameters from a memory.
-                return self.memory if "." in node.name else 0.0
-            case "constant" | "shift_left" | "wrap":
+            # Sums, states and parameters come from registers, those of memories included.
+            case "input" | "constant" | "shift_left" | "wrap":
                 return 0.0
             case "add" | "sub" | "neg" | "ge":
                 return adder
@@ -83,14 +79,14 @@ class Family:
 
 FAMILIES = {
     # Lattice FPGA-TN-02006 (iCE40 HX, LP, UP: memory usage), delays from nextpnr reports.
-    "ice40hx": Family("ice40hx", 1.8, 1.2, 1.5, 0.13, 1.6, None,
+    "ice40hx": Family("ice40hx", 1.8, 1.2, 1.5, 0.13, None,
                       ((256, 16), (512, 8), (1024, 4), (2048, 2)), False, False, 72.0),
-    "ice40up": Family("ice40up", 3.5, 2.6, 3.0, 0.28, 3.0, 9.0,
+    "ice40up": Family("ice40up", 3.5, 2.6, 3.0, 0.28, 9.0,
                       ((256, 16), (512, 8), (1024, 4), (2048, 2)), False, False, 30.0, 16384),
     # Lattice FPGA-TN-02204 (ECP5 memory usage), speed grade 6.
-    "ecp5":    Family("ecp5", 1.4, 1.1, 1.4, 0.05, 0.0, 4.0,
+    "ecp5":    Family("ecp5", 1.4, 1.1, 1.4, 0.05, 4.0,
                       ((1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)), True, True, 100.0),
     # Gowin SUG283 (GW1NR primitives).
-    "gowin":   Family("gowin", 2.0, 1.8, 2.2, 0.06, 0.0, 6.0,
+    "gowin":   Family("gowin", 2.0, 1.8, 2.2, 0.06, 6.0,
                       ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2)), False, True, 54.0),
 }

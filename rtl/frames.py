@@ -5,6 +5,7 @@ from amaranth.lib import data, memory, stream
 from amaranth.lib.wiring import Component, In, Out
 from amaranth.utils import ceil_log2, exact_log2
 
+from spikeloom.rtl.blocks import find_block
 from spikeloom.rtl.memory import RowMemory
 from spikeloom.rtl.protocol import CRC, MAX_PAYLOAD, Fault
 
@@ -154,6 +155,22 @@ class _Buffer(Component):
 
     def elaborate(self, platform) -> Module:
         m = Module()
+        block = find_block(getattr(platform, "family", ""))
+        if block is not None and block.has_output_register:
+            m.submodules.cells = block.two_port(
+                [], self.write, self.target, self.byte, self.address, self.data)
+        else:
+            self._infer(m)
+        is_shown = Signal()
+        with m.If(self.step):
+            m.d.sync += [is_shown.eq(0), self.fresh.eq(0)]
+        with m.Else():
+            m.d.sync += self.fresh.eq(is_shown)
+            with m.If(self.there & ~self.write):
+                m.d.sync += is_shown.eq(1)
+        return m
+
+    def _infer(self, m: Module) -> None:
         m.submodules.cells = cells = memory.Memory(shape=8, depth=self._depth, init=[])
         write = cells.write_port()
         read  = cells.read_port(domain="comb")
@@ -163,20 +180,12 @@ class _Buffer(Component):
             write.data.eq(self.byte),
             read.addr.eq(self.address),
         ]
-        shown    = Signal(8, reset_less=True)
-        output   = Signal(8, reset_less=True)
-        is_shown = Signal()
+        shown  = Signal(8, reset_less=True)
+        output = Signal(8, reset_less=True)
         m.d.comb += self.data.eq(output)
         m.d.sync += output.eq(shown)
         with m.If(~self.write):
             m.d.sync += shown.eq(read.data)
-        with m.If(self.step):
-            m.d.sync += [is_shown.eq(0), self.fresh.eq(0)]
-        with m.Else():
-            m.d.sync += self.fresh.eq(is_shown)
-            with m.If(self.there & ~self.write):
-                m.d.sync += is_shown.eq(1)
-        return m
 
 
 class FrameReader(Component):
@@ -187,8 +196,8 @@ class FrameReader(Component):
     bytes and no frame is lost. One constant frame lies in a memory of its own, so that a bitstream
     takes another.
 
-    Latency: 7 cycles from the delimiter to the first byte. Throughput: one byte per cycle from
-    the line; one byte per three cycles at ``o``.
+    Latency: 9 cycles from the delimiter to the first byte. Throughput: one byte per cycle from
+    the line; one byte per four cycles at ``o``.
 
     Parameters
     ----------
@@ -251,32 +260,41 @@ class FrameReader(Component):
 
     def _receive(self, m, decoder, buffer, oldest, newest) -> None:
         room    = Signal(len(oldest))      # where the next byte goes
-        behind  = Signal(len(oldest))
+        behind  = Signal(len(oldest), init=1)   # the one after that
         overrun = Signal()
         verdict = Signal(4)
-        good    = decoder.good & ~overrun
+        # What the decoder says, one cycle later.
+        adds, closes, fault = Signal(), Signal(), Signal(4)
+        byte    = Signal(8, reset_less=True)
+        opens   = decoder.strobe & decoder.first & (decoder.code != 0)
+        good    = closes & ~overrun
+        m.d.sync += [
+            # The first code byte takes the place of the length, which follows at the end.
+            adds.eq(decoder.write | opens),
+            byte.eq(Mux(decoder.write, decoder.data, decoder.length)),
+            closes.eq(decoder.good),
+            fault.eq(decoder.fault),
+        ]
         m.d.comb += [
             self.i.ready.eq(1),
             decoder.strobe.eq(self.i.valid),
             decoder.code.eq(self.i.payload),
-            behind.eq(room + 1),
-            # The first code byte takes the place of the length, which follows at the end.
-            buffer.target.eq(Mux(decoder.first | decoder.write, room, newest)),
-            buffer.byte.eq(Mux(decoder.write, decoder.data, decoder.length)),
+            # The first byte that is not taken up falls on a free one.
+            buffer.write.eq((adds | closes) & ~overrun),
+            buffer.target.eq(Mux(adds, room, newest)),
+            buffer.byte.eq(byte),
         ]
-        with m.If(decoder.write | (decoder.strobe & decoder.first & (decoder.code != 0))):
+        with m.If(adds):
             with m.If(behind == oldest):
                 m.d.sync += overrun.eq(1)
             with m.Elif(~overrun):
-                m.d.comb += buffer.write.eq(1)
-                m.d.sync += room.eq(behind)
+                m.d.sync += [room.eq(behind), behind.eq(behind + 1)]
 
-        m.d.comb += verdict.eq(Mux(decoder.good & overrun, Fault.OVERRUN, decoder.fault))
+        m.d.comb += verdict.eq(Mux(closes & overrun, Fault.OVERRUN, fault))
         with m.If(good):
-            m.d.comb += buffer.write.eq(1)
             m.d.sync += newest.eq(room)
         with m.If(verdict != 0):
-            m.d.sync += [overrun.eq(0), room.eq(newest)]
+            m.d.sync += [overrun.eq(0), room.eq(newest), behind.eq(newest + 1)]
 
         with m.If(self.fault.ready):
             m.d.sync += self.fault.valid.eq(0)
@@ -287,15 +305,21 @@ class FrameReader(Component):
         position = Signal(len(oldest) + 1)      # its top bit: in the constant frame
         left     = Signal(7)
         step     = buffer.step
-        fresh    = buffer.fresh
+        fresh    = Signal()
         byte     = self.o.payload.data
+        again, release, constant = Signal(), Signal(), Signal()
+        m.d.sync += [
+            again.eq(self.again), release.eq(self.release), constant.eq(self.constant)]
         m.d.comb += [
-            # Both memories take as long.
             buffer.address.eq(position),
             content.address.eq(position),
-            byte.eq(Mux(position[-1], content.data, buffer.data)),
             buffer.there.eq((oldest != newest) | position[-1]),
             self.o.payload.last.eq(left == 1),
+        ]
+        # Both memories take as long, and lie far away.
+        m.d.sync += [
+            byte.eq(Mux(position[-1], content.data, buffer.data)),
+            fresh.eq(buffer.fresh & ~step),
         ]
         with m.If(step):
             m.d.sync += position.eq(position + 1)
@@ -321,15 +345,15 @@ class FrameReader(Component):
                 m.d.comb += step.eq(1)
                 m.next = "DONE"
             with m.State("DONE"):
-                m.d.comb += self.done.eq(1)
-                with m.If(self.again | position[-1]):
+                m.d.comb += self.done.eq(~again & ~release)
+                with m.If(again | position[-1]):
                     m.d.comb += step.eq(1)
                     m.d.sync += position.eq(oldest)
                     m.next = "LENGTH"
-                with m.If(self.release):
+                with m.If(release):
                     m.d.comb += step.eq(1)
                     m.d.sync += [oldest.eq(position), position.eq(position)]
-                    with m.If(self.constant):
+                    with m.If(constant):
                         m.d.sync += position.eq(self.window)
                     m.next = "LENGTH"
 

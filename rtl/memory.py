@@ -1,4 +1,4 @@
-"""Memories whose contents are fixed in the bitstream: two cycles from address to data."""
+"""Memories with two cycles from address to data: read only, or written beside being read."""
 
 from math import ceil
 
@@ -8,8 +8,14 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.rtl.blocks import Block, find_block
+from spikeloom.rtl.scratch import Scratch
 
-__all__ = ["RowMemory"]
+__all__ = ["RowMemory", "TwoPortMemory", "takes_blocks"]
+
+_TABLES_PER_BLOCK = 12
+"""Look-up tables that a block RAM is worth."""
+
+_DP16KD_BITS = 18
 
 
 class RowMemory(wiring.Component):
@@ -81,3 +87,73 @@ class RowMemory(wiring.Component):
             level = delayed
         domain = m.d.comb if block.has_output_register else m.d.sync
         domain += self.data.eq(Array(levels)[level] if len(levels) > 1 else levels[0])
+
+
+def takes_blocks(words: int, bits: int) -> bool:
+    """Whether a :class:`TwoPortMemory` is better made of block RAMs than of look-up-table RAM, of
+    which 16 words of 4 bits take six tables on an ECP5."""
+    tables = 6 * ceil(words / 16) * ceil(bits / 4)
+    return tables > _TABLES_PER_BLOCK * ceil(bits / _DP16KD_BITS)
+
+
+class TwoPortMemory(wiring.Component):
+    """Words, one of which is written while another is read.
+
+    Latency: 2 cycles from ``address`` to ``data``; 1 from ``word`` until it can be read.
+    Throughput: 1 word per cycle each way. A word must not be read in the cycle in which it is
+    written.
+
+    Parameters
+    ----------
+    initial : contents at the start, one unsigned integer of ``width`` bits per word
+
+    A larger one (see :func:`takes_blocks`) lies in block RAMs; on an ECP5 they are instantiated,
+    since Yosys does not use their output registers.
+
+    Members
+    -------
+    write, target, word : In
+    address : In
+    data : Out
+    """
+
+    def __init__(self, initial: list[int], width: int):
+        self._initial = initial
+        super().__init__({
+            "write":   In(1),
+            "target":  In(range(max(len(initial), 2))),
+            "word":    In(width),
+            "address": In(range(max(len(initial), 2))),
+            "data":    Out(width),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        block = find_block(getattr(platform, "family", ""))
+        is_large = takes_blocks(len(self._initial), len(self.data))
+        if block is not None and block.has_output_register and is_large:
+            self._instantiate(m, block)
+        else:
+            self._infer(m)
+        return m
+
+    def _infer(self, m: Module) -> None:
+        is_large = takes_blocks(len(self._initial), len(self.data))
+        m.submodules.cells = cells = Scratch(
+            len(self.data), self._initial, "block" if is_large else None
+        )
+        m.d.comb += [
+            cells.address.eq(self.address),
+            cells.enable.eq(self.write),
+            cells.target.eq(self.target),
+            cells.word.eq(self.word),
+        ]
+        m.d.sync += self.data.eq(cells.data)
+
+    def _instantiate(self, m: Module, block: Block) -> None:
+        for first in range(0, len(self.data), _DP16KD_BITS):
+            bits = slice(first, min(first + _DP16KD_BITS, len(self.data)))
+            contents = [word >> first & (1 << _DP16KD_BITS) - 1 for word in self._initial]
+            m.submodules[f"block{first // _DP16KD_BITS}"] = block.two_port(
+                contents, self.write, self.target, self.word[bits], self.address, self.data[bits]
+            )

@@ -19,9 +19,6 @@ __all__ = ["WORD_BITS", "CorePlan"]
 WORD_BITS = 16
 """Of a loaded weight memory's columns: the width of UP5K's SPRAM and of iCE40's block RAM."""
 
-_LUT_RAM_WORDS = 32
-"""States of more entries than that lie in block RAM."""
-
 _ACCUMULATORS = ("registers", "memory")
 _WEIGHTS = ("bitstream", "loadable", "spram")
 
@@ -232,31 +229,27 @@ class CorePlan:
     @property
     def sweep_interval(self) -> int:
         """Least cycles between the starts of two sweeps: the pipeline takes one entry per cycle,
-        and a state must be written before it is read again."""
-        return max(self.sweep, self.schedule.latency + 2 + self.has_state_register)
-
-    @property
-    def has_state_register(self) -> bool:
-        """Whether states come from block RAM although there is look-up-table RAM, which is faster:
-        they then go through a register."""
-        return self.family.has_lut_ram and self.sweep > _LUT_RAM_WORDS
+        and a state must be written before it is read again, early enough for its memory."""
+        return max(self.sweep, self.schedule.latency + 4)
 
     @property
     def input_queue(self) -> int:
-        """Tokens that wait in front of the core, so that its source can run ahead."""
+        """Tokens that wait in front of the core, so that its source can run ahead: one in a
+        register, the others in a memory whose pointers wrap by themselves."""
         # Where a queue is made of registers, it is as short as the pace of slots allows: one entry
         # passes a token every other cycle.
-        return 16 if self.family.has_lut_ram or self.slots == 1 else 1
+        return 17 if self.family.has_lut_ram or self.slots == 1 else 1
 
     @property
     def queue_depth(self) -> int:
-        """Entries between neuron pipeline and emitter: one sweep leaves while the next enters, and
-        what a silent entry does not need is known only once it has come through the pipeline."""
-        depth = 2 * self.sweep + self.sweep_latency
-        # A few entries beyond whole blocks would cost a block, and gain next to nothing.
-        words, _ = max(self.family.block_shapes, key=lambda shape: shape[1])
-        beyond = depth % words
-        return depth - beyond if depth > words and beyond <= self.sweep // 4 else depth
+        """Entries between neuron pipeline and emitter: a sweep starts when all of it has room, and
+        what a silent entry does not need is known only once it has come through the pipeline. One
+        entry lies in a register, the others fill memories."""
+        words = 16 if self.family.has_lut_ram else self.family.block_shapes[0][0]
+        memories = ceil((self.sweep + self.sweep_latency + 3) / words)
+        # Pointers wrap by themselves at powers of two.
+        memories += self.family.has_lut_ram and memories == 3
+        return words * memories + 1
 
     @property
     def sweep_latency(self) -> int:

@@ -68,9 +68,10 @@ class Sequencer(wiring.Component):
         return m
 
     def _issue_sweep(self, m: Module, operation, slot: Signal, start: Signal) -> None:
-        """Operations for each slot's parts, then a pause in which its other banks are visited."""
+        """Operations for each slot's parts, then, before the next slot's, a pause in which its
+        other banks are visited."""
         plan = self._plan
-        period = plan.banks * plan.parts
+        period = plan.banks * plan.parts if plan.slots > 1 else plan.parts
         phase = Signal(range(period))
         is_first = (slot == 0) & (phase == 0)
         is_final = (slot == plan.slots - 1) & (phase == plan.parts - 1)

@@ -19,7 +19,8 @@ class TokenReader(Component):
     wrong if no token begins with it, or if it completes an address or a value that the stream
     does not have.
 
-    Latency: 1 cycle from a token's last byte. Throughput: one byte per cycle.
+    Latency: 1 cycle from a token's last byte. Throughput: one byte per cycle, but none while a
+    token is offered.
 
     Parameters
     ----------
@@ -57,7 +58,7 @@ class TokenReader(Component):
         accept  = self.i.valid & self.i.ready
         page    = Signal(self.format.page_bits)
         token   = self.o.payload
-        m.d.comb += self.i.ready.eq(~self.o.valid | self.o.ready)
+        m.d.comb += self.i.ready.eq(~self.o.valid)
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
 
