@@ -21,8 +21,21 @@ __all__ = [
     "total",
 ]
 
-_FIXED_LUTS = 160
+_FIXED_LUTS = 200
 """Sequencer, emitter and pointers of a core, apart from what grows with its knobs."""
+
+_EMITTER_LUTS = 35
+"""What each further neuron unit adds to the emitter."""
+
+_BANK_REGISTERS = 50
+"""Registers of an operation in a bank, which take tables where none are to spare."""
+
+_ROUTED = 1.06
+"""Tables after placement per table of the netlist."""
+
+_NEURON = {True: 1.5, False: 1.3}
+"""Tables per bit of a neuron's operators: with registers to spare, and where these pack with
+them."""
 
 _QUEUE_BLOCKS = 1
 """The queue in front of a core, where there is no distributed RAM."""
@@ -39,10 +52,10 @@ _LUT_RAM_TABLES = 6
 _TOKEN_LATENCY = 9
 """Cycles of a token through the queues before and behind a core, and through its sequencer."""
 
-_LINK_LUTS = 860
+_LINK_LUTS = 910
 """The host link, with clock and reset."""
 
-_LOADER_LUTS = 110
+_LOADER_LUTS = 115
 """What loading weights adds to the link."""
 
 _ACTIVITY = 0.1
@@ -131,10 +144,22 @@ def sample_cycles(
 def _luts(plan: CorePlan) -> int:
     sums = sum(shape_of(plan.accumulator_range(port)).width for port in plan.ports)
     dataflow = plan.dataflow
-    neuron = plan.units * sum(_node_luts(node, plan.family) for node in dataflow.nodes)
+    nodes = sum(_node_luts(node, plan.family) for node in dataflow.nodes)
+    neuron = plan.units * _NEURON[plan.family.has_spare_registers] * nodes
     queues = sum(_queue_luts(*queue) for queue in _queues(plan)) if plan.family.has_lut_ram else 0
-    luts = _accumulator_luts(plan) + _handover_luts(plan, sums) + neuron + _row_luts(plan)
-    return _FIXED_LUTS + queues + luts
+    bank = _accumulator_luts(plan) + _register_luts(plan)
+    emitter = _FIXED_LUTS + _EMITTER_LUTS * (plan.units - 1) + queues
+    return round(
+        _ROUTED * (emitter + bank + _handover_luts(plan, sums) + neuron + _row_luts(plan))
+    )
+
+
+def _register_luts(plan: CorePlan) -> int:
+    """Registers of banks that share no table with logic."""
+    if plan.family.has_spare_registers:
+        return 0
+    weights = plan.lanes * len(plan.ports) * plan.weight_bits
+    return weights + _BANK_REGISTERS * plan.banks
 
 
 def _row_luts(plan: CorePlan) -> int:

@@ -36,6 +36,9 @@ _AHEAD = 0.25
 """Part of the slowest core's time that the others should take if there is room: events come in
 bursts, and a core that is just fast enough on average holds its source up."""
 
+_UNIT_FACTORS = (3, 4, 8)
+"""Numbers of units, or factors of them, for which lanes are rounded up."""
+
 _FEW_SLOTS = 4
 """Up to so many slots, accumulators in registers may be the smaller ones."""
 
@@ -231,7 +234,7 @@ def _candidates(
     if chosen_lanes is not None:
         lane_choices = [min(chosen_lanes, size) if isinstance(knobs.lanes, int) else chosen_lanes]
     else:
-        lane_choices = sorted({ceil(size / slots) for slots in range(1, size + 1)})
+        lane_choices = _useful_lanes(size)
     for l in lane_choices:
         unit_choices = [u for u in range(1, l + 1) if l % u == 0]
         if isinstance(knobs.units, int):
@@ -243,6 +246,17 @@ def _candidates(
             for accumulators in _accumulator_kinds(plan, _kind(knobs.accumulators, name)):
                 for weights in _weight_kinds(plan, _kind(knobs.weights, name)):
                     yield _with_banks(replace(plan, accumulators=accumulators, weights=weights))
+
+
+def _useful_lanes(size: int) -> list[int]:
+    """For each number of slots the fewest lanes, and a few more that several numbers of units
+    divide."""
+    fewest = {ceil(size / slots) for slots in range(1, size + 1)}
+    more = {ceil(lanes / factor) * factor for lanes in fewest for factor in _UNIT_FACTORS}
+    return sorted(
+        lanes for lanes in fewest | more
+        if lanes <= size and any(ceil(size / lanes) == ceil(size / least) for least in fewest)
+    )
 
 
 def _accumulator_kinds(plan: CorePlan, chosen: str | None) -> list[str]:

@@ -7,7 +7,20 @@ import numpy as np
 import pytest
 from replay import replay
 
-from spikeloom.hls_model import LIF, Input, Network, Output, Population, Projection, Range
+from spikeloom.hls_model import (
+    LIF,
+    FineInput,
+    Input,
+    Integrator,
+    Network,
+    Output,
+    Population,
+    Projection,
+    Range,
+    ScaleLeak,
+    ShiftLeak,
+)
+from spikeloom.rtl.design import Design
 from spikeloom.rtl.estimate import blocks_for, estimate, step_cycles
 from spikeloom.rtl.families import FAMILIES
 from spikeloom.rtl.plan import CorePlan
@@ -54,6 +67,83 @@ def test_weights_cost_blocks():
 
 def test_products_cost_logic():
     assert estimate(plan_of(events=Range(-8, 7))).luts > estimate(plan_of()).luts
+
+
+def mnist():
+    """784-128-10 as the example's checkpoint becomes it: finer membranes, own thresholds."""
+    rng = np.random.default_rng(0)
+    hidden = FineInput(LIF(Range.signed(20), ShiftLeak((4,)), strict=True, delayed=True), 5)
+    readout = FineInput(Integrator(Range.signed(14), ShiftLeak((5,))), 2)
+    thresholds = np.linspace(534, 2439, 128).astype(int)
+    offsets = np.linspace(-654, 226, 128).astype(int)
+    return Network(
+        (Input("i", (784,)),),
+        (
+            Population("a", 128, hidden, {"threshold": thresholds, "offset": offsets}),
+            Population("b", 10, readout, {"offset": np.linspace(-27, 33, 10).astype(int)}),
+        ),
+        (
+            Projection("i", "a", rng.choice([-7, -5, 5, 7], (128, 784)), bits=4),
+            Projection("a", "b", rng.choice([-7, -5, 5, 7], (10, 128)), bits=4),
+        ),
+        Output("b", "v"),
+    )
+
+
+def semg():
+    """The published sEMG network's shape and neurons."""
+    rng = np.random.default_rng(0)
+    neuron = LIF(Range.signed(16), ScaleLeak(12, "trunc"), reset="value")
+    sizes = (32, 64, 128, 64, 12)
+    names = "iabcd"
+    values = {"threshold": 17, "reset_value": 0, "beta": 4054}
+    return Network(
+        (Input("i", (32,)),),
+        tuple(Population(names[n], sizes[n], neuron, values) for n in range(1, 5)),
+        tuple(
+            Projection(
+                names[n], names[n + 1], rng.integers(-30, 31, (sizes[n + 1], sizes[n])), bits=8
+            )
+            for n in range(4)
+        ),
+        Output("d", "v"),
+    )
+
+
+# Tables and block RAMs of the whole bitstream after placement, seed 1, at commit fa4e5db, with
+# Yosys 0.70 and nextpnr 0.11.1.
+BUILDS = {
+    "mnist, ecp5": (
+        mnist, "ecp5", 125.0, [(13, 1, 1, "memory"), (1, 1, 1, "memory")], 2257, 34
+    ),
+    "mnist, up5k": (
+        mnist, "ice40up", 48.0, [(16, 1, 1, "memory", "spram"), (1, 1, 1, "memory")], 2410, 29
+    ),
+    "semg, up5k": (
+        semg, "ice40up", 30.0,
+        [(1, 1, 1, "memory"), (4, 1, 1, "memory", "spram"), (4, 1, 1, "memory", "spram"),
+         (1, 1, 1, "memory")], 2925, 27,
+    ),
+    "semg with more units, up5k": (
+        semg, "ice40up", 30.0,
+        [(2, 1, 1, "memory"), (4, 2, 1, "memory", "spram"), (4, 1, 1, "memory", "spram"),
+         (1, 1, 1, "memory")], 3105, 29,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("build", BUILDS)
+def test_estimates_are_what_synthesis_gave(build):
+    make, family, mhz, knobs, luts, blocks = BUILDS[build]
+    network = make()
+    plans = {
+        p.name: CorePlan(network, p.name, FAMILIES[family], mhz, *knob)
+        for p, knob in zip(network.populations, knobs, strict=True)
+    }
+    expected = Design(network, FAMILIES[family], mhz, plans).estimate()
+    assert expected["lut4"] == pytest.approx(luts, rel=0.15)
+    # States of the ECP5 build have since moved from tables to a block.
+    assert expected["bram"] == pytest.approx(blocks, abs=1)
 
 
 def test_cycles_of_a_step():
