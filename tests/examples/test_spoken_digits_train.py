@@ -9,7 +9,7 @@ import pytest
 import speech
 import torch
 
-from examples.spoken_digits import train
+from examples.spoken_digits import compare, samples, train
 from examples.spoken_digits.compare import is_exact, measure, table
 from examples.spoken_digits.corpus import Corpus, Recording, data_folder, open_corpus
 from examples.spoken_digits.encoder import Encoder
@@ -106,6 +106,40 @@ def test_command_line(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["train", "--data", "nowhere"])
     with pytest.raises(SystemExit, match=r"nowhere must hold recordings.tar.xz \(spoken digits\)"):
         train.main()
+
+
+def test_samples(tmp_path, monkeypatch, capsys):
+    speech.digits(tmp_path, ["7_theo_3", "5_theo_1", "7_theo_12"])
+    out = tmp_path / "s.npz"
+    monkeypatch.setattr(sys, "argv", ["samples", "--data", str(tmp_path), "--out", str(out)])
+    samples.main()
+    assert "2 samples" in capsys.readouterr().out
+    with np.load(out) as file:
+        assert file["inputs"].shape == (2, 40, 25)
+        assert file["labels"].tolist() == [5, 7]
+
+
+def test_runs_are_made_once(tmp_path, monkeypatch, capsys):
+    speech.digits(tmp_path, ["7_theo_3", "7_theo_5", "5_theo_11", "7_theo_12"])
+    readme = tmp_path / "README.md"
+    readme.write_text(f"Above\n\n{compare._BEGIN}\n{compare._END}\n\nBelow\n")
+    monkeypatch.setattr(compare, "README", readme)
+    monkeypatch.setattr(compare, "RESULTS", tmp_path / "results.json")
+    monkeypatch.setattr(compare, "Recipe", lambda name: replace(TINY, model=name))
+    options = ["--data", str(tmp_path), "--models", "plain", "gru", "--splits", "takes"]
+    options += ["--seeds", "1", "--networks", str(tmp_path / "networks")]
+    monkeypatch.setattr(sys, "argv", ["compare", *options])
+    compare.main()
+    assert "plain, takes, seed 1" in capsys.readouterr().out
+    assert [r["model"] for r in compare._read()] == ["plain", "gru"]
+    network = Network.load(tmp_path / "networks" / "plain_takes_1.npz")
+    assert compare._read()[0]["network"] == network.hash
+    above, text, below = readme.read_text().partition("| plain | ")
+    assert above.startswith("Above")
+    assert text
+    assert below.endswith("Below\n")
+    compare.main()
+    assert "seed 1" not in capsys.readouterr().out
 
 
 def test_scores_of_text():
