@@ -76,14 +76,19 @@ class Executor(Component):
         tag      = Signal(8)
         expected = Signal(8)               # sequence number of the next WRITE
         fault    = Signal(4)
+        is_bad   = Signal()                # this byte of the body
+        was_bad  = Signal()                # the one before, long before the next is judged
+        m.d.sync += was_bad.eq(is_bad)
         m.d.comb += self.body.payload.eq(self.frame.payload.data)
         with m.FSM():
-            self._take(m, command, tag, expected, fault)
+            self._take(m, command, tag, expected, fault, is_bad)
             self._carry_out(m, command, tag, expected, fault)
             self._answer(m, command, tag, fault)
+        with m.If(was_bad):
+            m.d.sync += fault.eq(Fault.TOKEN)
         return m
 
-    def _take(self, m, command, tag, expected, fault) -> None:
+    def _take(self, m, command, tag, expected, fault, is_bad) -> None:
         frame = self.frame
         highest = Command.LOAD if self._has_loader else Command.COUNTERS
         known = (frame.payload.data != 0) & (frame.payload.data <= highest)
@@ -130,8 +135,8 @@ class Executor(Component):
                 frame.ready.eq(self.body.ready | skip),
             ]
             with m.If(frame.valid & frame.ready):
-                with m.If(~skip & self.dry & (self.wrong | (self.partial & frame.payload.last))):
-                    m.d.sync += fault.eq(Fault.TOKEN)
+                m.d.comb += is_bad.eq(
+                    ~skip & self.dry & (self.wrong | (self.partial & frame.payload.last)))
                 with m.If(frame.payload.last):
                     m.next = "JUDGE"
 
