@@ -271,7 +271,9 @@ def _blocks(plan: CorePlan) -> int:
     if parameters := parameter_layout(plan).size:
         blocks += row_blocks(plan.family, plan.sweep, parameters)
     if plan.family.has_lut_ram:
-        return blocks + _state_blocks(plan) * takes_blocks(plan.sweep, _state_bits(plan))
+        return blocks + _state_blocks(plan) * takes_blocks(
+            plan.sweep, _state_bits(plan), plan.family.name
+        )
     if plan.accumulators == "memory":
         sums = sum(shape_of(plan.accumulator_range(port)).width for port in plan.ports)
         blocks += plan.banks * ceil(plan.bank_lanes * sums / 16) * ceil(plan.slots / 256)

@@ -89,11 +89,13 @@ class RowMemory(wiring.Component):
         domain += self.data.eq(Array(levels)[level] if len(levels) > 1 else levels[0])
 
 
-def takes_blocks(words: int, bits: int) -> bool:
+def takes_blocks(words: int, bits: int, family: str = "") -> bool:
     """Whether a :class:`TwoPortMemory` is better made of block RAMs than of look-up-table RAM, of
     which 16 words of 4 bits take six tables on an ECP5."""
     tables = 6 * ceil(words / 16) * ceil(bits / 4)
-    return tables > _TABLES_PER_BLOCK * ceil(bits / _DP16KD_BITS)
+    block = find_block(family)
+    price = block.tables if block is not None and block.worth else _TABLES_PER_BLOCK
+    return tables > price * ceil(bits / _DP16KD_BITS)
 
 
 class TwoPortMemory(wiring.Component):
@@ -129,19 +131,20 @@ class TwoPortMemory(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        block = find_block(getattr(platform, "family", ""))
-        is_large = takes_blocks(len(self._initial), len(self.data))
+        family = getattr(platform, "family", "")
+        block = find_block(family)
+        is_large = takes_blocks(len(self._initial), len(self.data), family)
         if block is not None and block.has_output_register and is_large:
             self._instantiate(m, block)
+        elif is_large:
+            self._infer(m, "block")
         else:
-            self._infer(m)
+            # Yosys would take blocks that are scarce.
+            self._infer(m, "distributed" if block is not None and block.worth else None)
         return m
 
-    def _infer(self, m: Module) -> None:
-        is_large = takes_blocks(len(self._initial), len(self.data))
-        m.submodules.cells = cells = Scratch(
-            len(self.data), self._initial, "block" if is_large else None
-        )
+    def _infer(self, m: Module, style: str | None) -> None:
+        m.submodules.cells = cells = Scratch(len(self.data), self._initial, style)
         m.d.comb += [
             cells.address.eq(self.address),
             cells.enable.eq(self.write),
