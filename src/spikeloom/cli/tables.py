@@ -75,11 +75,10 @@ def _figures(report: dict[str, Any]) -> Iterable[tuple[str, str]]:
 
 def _roofline(roofline: dict[str, Any]) -> Iterable[tuple[str, str]]:
     """Cycles beside their bounds, synaptic operations, and what sets both."""
-    yield (
-        "roofline",
-        f"{roofline['ratio']:.2f} × {roofline['serial_cycles']:,.0f} cycles for events, then sweeps; "
-        f"{roofline['overlapped_ratio']:.2f} × {roofline['overlapped_cycles']:,.0f} for both at once",
-    )
+    serial, overlapped = roofline["serial_cycles"], roofline["overlapped_cycles"]
+    in_turn = f"{roofline['ratio']:.2f} × {serial:,.0f} cycles for events, then sweeps"
+    at_once = f"{roofline['overlapped_ratio']:.2f} × {overlapped:,.0f} for both at once"
+    yield "roofline", f"{in_turn}; {at_once}"
     yield "", f"bound by the {roofline['limit']}"
     operations = (
         f"{roofline['operations']:,.0f} by event ({roofline['dense_operations']:,.0f} dense) per "
