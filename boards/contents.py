@@ -51,12 +51,14 @@ def read_rtlil(text: str) -> dict[str, dict[str, str]]:
 
 def first_difference(before: str, after: str) -> str | None:
     """The module in which two designs in RTLIL differ in more than contents; None if they don't."""
-    module = "top"
+    module, is_block = "top", False
     old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
     for was, now in zip(old, new, strict=False):
         if was.startswith("module \\"):
             module = was.removeprefix("module \\").strip()
-        if was != now and _without_contents(was) != _without_contents(now):
+        elif was.startswith("  cell "):
+            is_block = _CELL.fullmatch(was) is not None
+        if was != now and not (is_block and _without_contents(was) == _without_contents(now)):
             return module
     return None if len(old) == len(new) else module
 
