@@ -7,6 +7,7 @@ has the same netlist whatever it holds, so that a finished bitstream takes other
 
 from dataclasses import dataclass
 from math import ceil
+from typing import Any
 
 from amaranth.hdl import *
 from amaranth.lib.memory import Memory
@@ -48,7 +49,7 @@ class Block:
         """Physical words, of 18 or 16 bits, of a block with rows of ``bits`` bits."""
         raise NotImplementedError
 
-    def instance(self, contents: list[int], bits: int, address: Value, data: Value) -> Elaboratable:
+    def instance(self, contents: list[int], bits: int, address: Value, data: Value) -> Any:
         """A block with rows of ``bits`` bits."""
         raise NotImplementedError
 

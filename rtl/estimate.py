@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
-from spikeloom.rtl.blocks import find_block
+from spikeloom.rtl.blocks import Block, find_block
 from spikeloom.rtl.events import EventLayout, shape_of
 from spikeloom.rtl.families import Family
 from spikeloom.rtl.memory import takes_blocks
@@ -91,9 +91,15 @@ def total(estimates: Iterable[Estimate]) -> Estimate:
     )
 
 
+def _block(family: Family) -> Block:
+    block = find_block(family.name)
+    assert block is not None, "every family has its block RAM"
+    return block
+
+
 def link_estimate(family: Family, is_loadable: bool = False) -> Estimate:
     """The host link with clock and reset."""
-    blocks = 4 - family.has_lut_ram - (find_block(family.name).worth > 0)
+    blocks = 4 - family.has_lut_ram - (_block(family).worth > 0)
     return Estimate(_LINK_LUTS + _LOADER_LUTS * is_loadable, blocks)
 
 
@@ -174,7 +180,7 @@ def _row_luts(plan: CorePlan) -> int:
 
 
 def _selecting_luts(family: Family, rows: int, bits: int) -> float:
-    block = find_block(family.name)
+    block = _block(family)
     if rows * bits <= block.worth:
         return rows * bits / 16
     return (ceil(rows / block.shape_for(rows, bits)[0]) - 1) * bits / 2
@@ -299,7 +305,7 @@ def _sprams(plan: CorePlan) -> int:
 
 def row_blocks(family: Family, rows: int, bits: int) -> int:
     """Block RAMs of a :class:`.RowMemory`."""
-    block = find_block(family.name)
+    block = _block(family)
     if rows * bits <= block.worth:
         return 0
     words, columns = block.shape_for(rows, bits)

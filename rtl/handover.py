@@ -75,10 +75,10 @@ class Handover(wiring.Component):
 
 def _registers(m: Module, words: list[Value], group: int, name: str) -> list[Value]:
     """Each ``group`` of words, or-ed, one cycle later."""
-    results = []
+    results: list[Value] = []
     for first in range(0, len(words), group):
         result = Signal(len(words[0]), name=f"{name}_{first // group}")
-        total = Const(0, len(result))
+        total: Value = Const(0, len(result))
         for word in words[first : first + group]:
             total = total | word if group > 1 else word
         m.d.sync += result.eq(total)

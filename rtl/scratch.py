@@ -69,7 +69,7 @@ class Scratch(wiring.Component):
 
     def _instantiate(self, m: Module) -> None:
         """Blocks side by side, and for many words one above the other."""
-        levels = []
+        levels: list[Signal] = []
         for first in range(0, len(self._init), _WORDS):
             level = Signal(len(self.data), name=f"level{len(levels)}")
             chosen = self.enable
