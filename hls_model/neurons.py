@@ -139,7 +139,11 @@ class LIF(Neuron):
             return leak.apply(state.v, p) + x
         if self.reset == "value" and not self.drop_input:
             return leak.apply(self._reset(state.v, state.fired, p), p) + x
-        return self._reset(leak.apply(state.v, p) + x, state.fired, p)
+        v = leak.apply(state.v, p) + x
+        if self.reset == "subtract":
+            # One adder, where a choice between two sums would take an adder and a multiplexer.
+            return v - select(state.fired, p.threshold, 0)
+        return self._reset(v, state.fired, p)
 
     def _compared(self, v: Value, state: Any, p: Any) -> Value:
         return select(self._fires(state.v, p), v - p.threshold, v) if self.lowered else v
