@@ -156,6 +156,11 @@ def synthesise(
     return result
 
 
+_INDEXED = re.compile(r"\\[^\s\[]+\[\S*")
+"""Names in RTLIL with an index in them, such as ``\\sums[0][3]`` for a part of an array. ABC9 takes
+that for bit 3 of a signal ``\\sums[0]``, and then connects two registers' outputs."""
+
+
 def elaborate(top: Any, board: Board, plan: ClockPlan, flow: Flow, folder: Path) -> None:
     """Write the RTLIL of ``top`` with its clock, and its pins, into ``folder``."""
     from spikeloom.boards.domain import BoardTop
@@ -164,8 +169,10 @@ def elaborate(top: Any, board: Board, plan: ClockPlan, flow: Flow, folder: Path)
     files = board.platform().prepare(BoardTop(top, board, plan), NAME, emit_src=False).files
     for suffix in (".il", flow.constraints):
         content = files[f"{NAME}{suffix}"]
-        data = content.encode() if isinstance(content, str) else content
-        (folder / f"{NAME}{suffix}").write_bytes(data)
+        text = content if isinstance(content, str) else content.decode()
+        if suffix == ".il":
+            text = _INDEXED.sub(lambda name: name[0].replace("[", ":").replace("]", ""), text)
+        (folder / f"{NAME}{suffix}").write_text(text)
 
 
 def _synthesise(yosys: Tool, flow: Flow, device: Device, folder: Path) -> None:
