@@ -115,7 +115,7 @@ def _latency_bound(
 class LinkedDesign(wiring.Component):
     """A design with its host link, in the ``sync`` domain: all of a bitstream but clock and pins.
 
-    Elaborating it raises a :class:`FitError` if the network has several inputs.
+    Elaborating it raises a :class:`FitError` if the network has several inputs or outputs.
 
     Parameters
     ----------
@@ -155,6 +155,11 @@ class LinkedDesign(wiring.Component):
 def _input_of(network: Network) -> str:
     if len(network.inputs) != 1:
         raise FitError(f"the link feeds one input, and this network has {len(network.inputs)}")
+    if network.taps:
+        raise FitError(
+            f"the link delivers one output, and this network has {len(network.outputs)}; leave its "
+            "taps out"
+        )
     return network.inputs[0].name
 
 
@@ -198,7 +203,7 @@ class BoardTop(wiring.Component):
     """A design with its host link at a board's UART pins: what becomes the bitstream.
 
     Elaborating it raises a :class:`BoardError` if the board's clock cannot make ``baud``, and a
-    :class:`FitError` if the network has several inputs.
+    :class:`FitError` if the network has several inputs or outputs.
 
     Parameters
     ----------

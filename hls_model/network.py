@@ -159,7 +159,7 @@ class Network:
     """Inputs, populations and the projections between them; the truth that hardware must equal.
 
     ``populations`` may be given in any order; they are kept in one in which projections without
-    delay go forward.
+    delay go forward. ``output`` is what predictions are made of; ``taps`` are outputs beside it.
 
     Raises
     ------
@@ -175,6 +175,7 @@ class Network:
     projections: tuple[Projection, ...]
     output: Output
     contract: int = CONTRACT
+    taps: tuple[Output, ...] = ()
 
     def __post_init__(self) -> None:
         names = [*(i.name for i in self.inputs), *(p.name for p in self.populations)]
@@ -187,13 +188,29 @@ class Network:
             self._check_projection(projection)
         self._check_twins()
         object.__setattr__(self, "populations", tuple(self._ordered()))
-        output = self.population(self.output.population)
-        if self.output.source not in (EVENTS, *output.neuron.states()):
-            raise NetworkError(
-                f"the output of {output.name!r} must be {EVENTS!r} or one of its states "
-                f"{sorted(output.neuron.states())}, not {self.output.source!r}"
-            )
+        self._check_outputs()
         self._trace_all()
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """The output and all taps."""
+        return (self.output, *self.taps)
+
+    def _check_outputs(self) -> None:
+        for output in self.outputs:
+            states = self.population(output.population).neuron.states()
+            if output.source not in (EVENTS, *states):
+                raise NetworkError(
+                    f"the output of {output.population!r} must be {EVENTS!r} or one of its states "
+                    f"{sorted(states)}, not {output.source!r}"
+                )
+        # A core has one stream for its events and one for a state word.
+        kinds = [(o.population, o.source == EVENTS) for o in self.outputs]
+        for name, _ in (kind for kind in kinds if kinds.count(kind) > 1):
+            raise NetworkError(
+                f"outputs of {name!r} must be its events and at most one state, each once; read "
+                "the others from another population"
+            )
 
     def _check_projection(self, projection: Projection) -> None:
         source, target = self.node(projection.source), self.population(projection.target)

@@ -7,6 +7,7 @@ Members: ``header`` (JSON text: contract version, inputs, populations, projectio
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import tokenize
 import zipfile
@@ -99,8 +100,10 @@ def to_arrays(network: Network) -> dict[str, npt.NDArray[Any]]:
             }
             for p in network.projections
         ],
-        "output": {"population": network.output.population, "source": network.output.source},
+        "output": dataclasses.asdict(network.output),
     }
+    if network.taps:
+        header["taps"] = [dataclasses.asdict(tap) for tap in network.taps]
     for index, projection in enumerate(network.projections):
         arrays[f"weights.{index}"] = projection.weights
     arrays["header"] = np.asarray(json.dumps(header, sort_keys=True))
@@ -168,4 +171,5 @@ def _from_header(header: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) ->
             for index, p in enumerate(header["projections"])
         ),
         output=Output(**header["output"]),
+        taps=tuple(Output(**tap) for tap in header.get("taps", ())),
     )

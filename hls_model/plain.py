@@ -16,7 +16,7 @@ import numpy.typing as npt
 from spikeloom.hls_model.dataflow import Dataflow
 from spikeloom.hls_model.network import EVENTS, Network, Population
 from spikeloom.hls_model.ranges import Range
-from spikeloom.hls_model.reference import Result
+from spikeloom.hls_model.reference import Result, readout
 from spikeloom.hls_model.samples import InputEvents, to_events
 
 __all__ = ["RULES", "simulate_plainly"]
@@ -80,12 +80,8 @@ def simulate_plainly(network: Network, samples: Any, *, steps: int | None = None
         p.name: {w: np.array([r[p.name, w] for r in recorded]) for w in p.neuron.states()}
         for p in network.populations
     }
-    output = network.output
-    if output.source == EVENTS:
-        readout = spikes[output.population].sum(axis=1)
-    else:
-        readout = states[output.population][output.source][:, -1]
-    return Result(spikes, states, readout)
+    taps = {tap: readout(tap, spikes, states) for tap in network.taps}
+    return Result(spikes, states, readout(network.output, spikes, states), taps)
 
 
 Record = dict[tuple[str, str], list[list[int]]]

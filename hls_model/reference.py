@@ -7,7 +7,7 @@ every partial sum is an integer below the significand's limit, hence exact in an
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,14 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from spikeloom.hls_model.errors import RangeError
-from spikeloom.hls_model.network import EVENTS, Network, Population, Projection
+from spikeloom.hls_model.network import EVENTS, Network, Output, Population, Projection
 from spikeloom.hls_model.neuron import as_argument
 from spikeloom.hls_model.numpy_backend import NumpyBackend
 from spikeloom.hls_model.ranges import Range
 from spikeloom.hls_model.samples import InputEvents, to_events
 from spikeloom.hls_model.values import Value
 
-__all__ = ["Result", "components", "events_per_step", "simulate", "simulate_batches"]
+__all__ = ["Result", "components", "events_per_step", "readout", "simulate", "simulate_batches"]
 
 Array = npt.NDArray[Any]
 
@@ -40,11 +40,13 @@ class Result:
     states : state words at each step's end, per population and word, [samples, steps, size]
     readout : [samples, output size]: events summed over the steps, or the output's state word
         after the last step
+    taps : the same for each of the network's taps
     """
 
     spikes: Mapping[str, Array]
     states: Mapping[str, Mapping[str, Array]]
     readout: Array
+    taps: Mapping[Output, Array] = field(default_factory=dict)
 
     @property
     def predictions(self) -> Array:
@@ -74,7 +76,8 @@ def simulate(
         n: {w: np.concatenate([p.states[n][w] for p in parts]) for w in words}
         for n, words in parts[0].states.items()
     }
-    return Result(spikes, states, np.concatenate([p.readout for p in parts]))
+    taps = {tap: np.concatenate([p.taps[tap] for p in parts]) for tap in network.taps}
+    return Result(spikes, states, np.concatenate([p.readout for p in parts]), taps)
 
 
 def simulate_batches(
@@ -173,16 +176,11 @@ class _Simulation:
                 sums[projection.port] = sums[projection.port] + self._product(projection, events)
 
     def _result(self, states: Mapping[str, Mapping[str, Array]], record: bool) -> Result:
-        output = self.network.output
-        if output.source == EVENTS:
-            readout = self.events[output.population].sum(axis=0, dtype=np.int64)
-        else:
-            readout = states[output.population][output.source][-1].astype(np.int64)
-        if not record:
-            return Result({}, {}, readout)
         spikes = {name: e.swapaxes(0, 1) for name, e in self.events.items()}
         words = {name: {w: a.swapaxes(0, 1) for w, a in s.items()} for name, s in states.items()}
-        return Result(spikes, words, readout)
+        delivered = readout(self.network.output, spikes, words)
+        taps = {tap: readout(tap, spikes, words) for tap in self.network.taps}
+        return Result(spikes, words, delivered, taps) if record else Result({}, {}, delivered, taps)
 
 
 class _Neurons:
@@ -223,6 +221,15 @@ class _Neurons:
             payload = value.payload if isinstance(value, Value) else value
             self.state[word] = np.broadcast_to(payload, self.state[word].shape)
         return np.asarray(event.payload if isinstance(event, Value) else event)
+
+
+def readout(
+    output: Output, spikes: Mapping[str, Array], states: Mapping[str, Mapping[str, Array]]
+) -> Array:
+    """What an output says of recorded samples [samples, steps, size]: [samples, size]."""
+    if output.source == EVENTS:
+        return np.asarray(spikes[output.population].sum(axis=1, dtype=np.int64))
+    return states[output.population][output.source][:, -1].astype(np.int64)
 
 
 def exact_product(events: Array, weights: Array, largest: int) -> Array:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from spikeloom.hls_model import Network, Output, Population, Range, Result
 from spikeloom.hls_model.errors import RangeError
-from spikeloom.hls_model.reference import components
+from spikeloom.hls_model.reference import components, readout
 from spikeloom.hls_model.samples import to_events
 from spikeloom.quant.torch_batch import Batch, Run
 from spikeloom.quant.torch_operators import PLAIN, Gradients
@@ -172,7 +172,9 @@ def torch_simulate(
     widest = max(*(i.size for i in network.inputs), *(p.size for p in network.populations))
     size = max(1, _BATCH_ELEMENTS // (widest * first.steps))
     body = TorchNetwork.of(network)
-    names = [p.name for p in network.populations] if record else []
+    names = (
+        [p.name for p in network.populations] if record else [t.population for t in network.taps]
+    )
     runs = []
     with torch.no_grad():
         for start in range(0, first.samples, size):
@@ -181,14 +183,14 @@ def torch_simulate(
                 for n, e in events.items()
             }
             runs.append(body.run(inputs, first.steps, names))
-    return Result(
-        {n: _integers([r.spikes[n] for r in runs]) for n in names},
-        {
-            n: {w: _integers([r.states[n][w] for r in runs]) for w in body.programs[n].words}
-            for n in names
-        },
-        _integers([r.readout for r in runs]),
-    )
+    spikes = {n: _integers([r.spikes[n] for r in runs]) for n in names}
+    states = {
+        n: {w: _integers([r.states[n][w] for r in runs]) for w in body.programs[n].words}
+        for n in names
+    }
+    delivered = _integers([r.readout for r in runs])
+    taps = {tap: readout(tap, spikes, states) for tap in network.taps}
+    return Result(spikes, states, delivered, taps) if record else Result({}, {}, delivered, taps)
 
 
 def _integers(parts: list[Tensor]) -> Any:

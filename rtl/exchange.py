@@ -48,8 +48,8 @@ def _of_streams(old: Network, new: Network) -> Iterator[str]:
                        [(i.name, i.size, str(i.range)) for i in new.inputs]),
         ("the populations", [(p.name, p.size) for p in old.populations],
                             [(p.name, p.size) for p in new.populations]),
-        ("the output", (old.output.population, old.output.source),
-                       (new.output.population, new.output.source)),
+        ("the outputs", [(o.population, o.source) for o in old.outputs],
+                        [(o.population, o.source) for o in new.outputs]),
     ):
         if was != now:
             yield f"{what} must stay {was}, not become {now}"

@@ -4,7 +4,7 @@ from amaranth.hdl import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikeloom.hls_model.network import EVENTS, Network
+from spikeloom.hls_model.network import EVENTS, Network, Output
 from spikeloom.rtl.core import Core
 from spikeloom.rtl.events import EventLayout, event_signature
 from spikeloom.rtl.loading import ImageLayout
@@ -25,6 +25,7 @@ class NetworkCores(wiring.Component):
     i_<input> : In, events of each input
     o : Out, the output population's events, or its readout at a sample's last step; a token ends
         each step
+    o_<population>, o_<population>_<state> : Out, the same for each of the network's taps
     load : In, words for the cores' weight memories; only if some are loadable
     """
 
@@ -36,13 +37,25 @@ class NetworkCores(wiring.Component):
         super().__init__(
             {f"i_{i.name}": In(event_signature(i.size, network.event_range(i.name)))
              for i in network.inputs}
-            | {"o": Out(stream.Signature(self.output_layout))}
+            | {name: Out(stream.Signature(self._layout(output)))
+               for name, output in self.outputs.items()}
             | ({"load": In(self.image)} if self.image.plans else {})
         )
 
     @property
+    def outputs(self) -> dict[str, Output]:
+        """The outputs by the names of their streams."""
+        taps = {
+            f"o_{t.population}" + (f"_{t.source}" if t.source != EVENTS else ""): t
+            for t in self._network.taps
+        }
+        return {"o": self._network.output} | taps
+
+    @property
     def output_layout(self) -> EventLayout:
-        output = self._network.output
+        return self._layout(self._network.output)
+
+    def _layout(self, output: Output) -> EventLayout:
         population = self._network.population(output.population)
         if output.source == EVENTS:
             return EventLayout(population.size, self._network.event_range(population.name))
@@ -62,15 +75,19 @@ class NetworkCores(wiring.Component):
     def _fork_all(self, m: Module) -> dict[str, dict[tuple[str, int], stream.Interface]]:
         """Per population, its incoming streams by source and delay."""
         taps: dict[str, dict] = {name: {} for name in self._plans}
-        output = self._network.output
+        delivered = {}
+        for name, output in self.outputs.items():
+            if output.source == EVENTS:
+                delivered[output.population] = getattr(self, name)
+            else:
+                readout = self.cores[output.population].readout
+                wiring.connect(m, readout, wiring.flipped(getattr(self, name)))
         streams = {i.name: getattr(self, f"i_{i.name}") for i in self._network.inputs}
         streams |= {n: core.o for n, core in self.cores.items() if self._plans[n].emits_events}
-        if output.source != EVENTS:
-            wiring.connect(m, self.cores[output.population].readout, wiring.flipped(self.o))
         for name, source in streams.items():
             arrivals = {(p.target, p.delay) for p in self._network.out_of(name)}
             consumers = sorted(arrivals)
-            is_output = output.population == name and output.source == EVENTS
+            is_output = name in delivered
             layout = source.payload.shape()
             fork = Fork(layout, len(consumers) + is_output)
             m.submodules[f"fork_{name}"] = fork
@@ -78,7 +95,7 @@ class NetworkCores(wiring.Component):
             for index, (target, delay) in enumerate(consumers):
                 taps[target][name, delay] = getattr(fork, f"o{index}")
             if is_output:
-                _pass(m, getattr(fork, f"o{len(consumers)}"), self.o)
+                _pass(m, getattr(fork, f"o{len(consumers)}"), delivered[name])
         return taps
 
     def _feed(self, m: Module, plan: CorePlan, taps: dict) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from spikeloom.hls_model.dataflow import Dataflow
 from spikeloom.hls_model.errors import FitError, RangeError
-from spikeloom.hls_model.network import EVENTS, Network, Projection
+from spikeloom.hls_model.network import EVENTS, Network, Output, Projection
 from spikeloom.hls_model.neuron import trace
 from spikeloom.hls_model.ranges import BOOL, Range
 from spikeloom.rtl.families import Family
@@ -260,17 +260,14 @@ class CorePlan:
     @property
     def emits_events(self) -> bool:
         """Whether anything listens to this population's events."""
-        output = self.network.output
-        is_output = output.population == self.population and output.source == EVENTS
+        is_output = Output(self.population) in self.network.outputs
         return is_output or bool(self.network.out_of(self.population))
 
     @property
     def readout(self) -> str | None:
-        """The state word that leaves at a sample's last step, if this is the network's output."""
-        output = self.network.output
-        if output.population == self.population and output.source != EVENTS:
-            return output.source
-        return None
+        """The state word that leaves at a sample's last step, if it is one of the outputs."""
+        outputs = (o for o in self.network.outputs if o.population == self.population)
+        return next((o.source for o in outputs if o.source != EVENTS), None)
 
     def as_dict(self) -> dict[str, Any]:
         return {

@@ -13,7 +13,7 @@ from spikeloom.rtl.core import ProbeLayout
 from spikeloom.rtl.network import NetworkCores
 from spikeloom.rtl.plan import CorePlan
 
-__all__ = ["Bench", "Checker", "Player", "Tape"]
+__all__ = ["Bench", "Checker", "Player", "Tape", "stream_key"]
 
 
 def whole_bytes(bits: int) -> int:
@@ -163,7 +163,7 @@ class Checker(wiring.Component):
 
 
 class Bench(wiring.Component):
-    """A network's cores with a player per input and a checker per population and for the output.
+    """A network's cores with a player per input and a checker per population and output.
 
     Members
     -------
@@ -184,7 +184,9 @@ class Bench(wiring.Component):
         self._plans = plans
         self._inputs = inputs
         self.checkers = {n: Checker(f"expect_{n}", probe_bits(p)) for n, p in plans.items()}
-        self.checkers["output"] = Checker("expect_output", cores.output_layout.size)
+        for name in cores.outputs:
+            size = getattr(cores, name).payload.shape().size
+            self.checkers[stream_key(name)] = Checker(f"expect_{stream_key(name)}", size)
         super().__init__(
             {
                 "clk": In(1),
@@ -257,14 +259,15 @@ class Bench(wiring.Component):
                 self.checkers[name].strobe.eq(probe.valid),
                 self.checkers[name].word.eq(Value.cast(probe)[1:]),
             ]
-        output = self.checkers["output"]
-        m.d.comb += [
-            cores.o.ready.eq(~stall.hit),
-            output.strobe.eq(cores.o.valid & cores.o.ready),
-            # Address and value of an end-of-step token mean nothing.
-            output.word.eq(Value.cast(cores.o.payload) & Mux(cores.o.payload.end, 0b11, -1)),
-            released.eq(output.strobe & cores.o.payload.last),
-        ]
+        for name in cores.outputs:
+            stream, checker = getattr(cores, name), self.checkers[stream_key(name)]
+            m.d.comb += [
+                stream.ready.eq(~stall.hit),
+                checker.strobe.eq(stream.valid & stream.ready),
+                # Address and value of an end-of-step token mean nothing.
+                checker.word.eq(Value.cast(stream.payload) & Mux(stream.payload.end, 0b11, -1)),
+            ]
+        m.d.comb += released.eq(self.checkers[stream_key("o")].strobe & cores.o.payload.last)
 
     def _measure(self, m: Module, players: list[Player], released: Signal) -> None:
         """Cycles of each sample, from its first token to its last output."""
@@ -282,6 +285,11 @@ class Bench(wiring.Component):
             i_write=released & begun,
             i_number=(self.cycles - start + 1)[:32],
         )
+
+
+def stream_key(name: str) -> str:
+    """What the checker of an output stream is called: no population can be."""
+    return f"0{name}"
 
 
 def probe_bits(plan: CorePlan) -> int:

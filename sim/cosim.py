@@ -18,7 +18,7 @@ from spikeloom.rtl.design import Design
 from spikeloom.rtl.network import NetworkCores
 from spikeloom.rtl.roofline import Roofline, roofline
 from spikeloom.rtl.verilog import to_verilog
-from spikeloom.sim.bench import Bench
+from spikeloom.sim.bench import Bench, stream_key
 from spikeloom.sim.mismatch import first_difference
 from spikeloom.sim.run import Outcome, run
 from spikeloom.sim.simulator import build
@@ -159,7 +159,9 @@ def _write_tapes(
             sent[name] = sent[name] + (spikes != 0).sum(axis=(0, 2)) / samples
         for name, plan in design.plans.items():
             write_expected(folder / f"expect_{name}", plan, result)
-        write_output(folder / "expect_output", network, cores.output_layout, result)
+        for name, output in cores.outputs.items():
+            layout = getattr(cores, name).payload.shape()
+            write_output(folder / f"expect_{stream_key(name)}", output, layout, result)
     return sent
 
 

@@ -23,7 +23,7 @@ def first_difference(
 
     Parameters
     ----------
-    failed : outcome of each checker that failed, by population or ``output``
+    failed : outcome of each checker that failed, by population or output stream
     events : of one of the inputs
     """
     places = []
@@ -33,7 +33,7 @@ def first_difference(
             step, entry = divmod(checker["count"], plan.sweep)
             places.append((step, list(design.plans).index(name), name, entry))
     if not places:
-        checker = failed["output"]
+        checker = next(iter(failed.values()))
         return (
             f"the output's token {checker['count']} is {checker['observed']} in the RTL and "
             f"{checker['expected']} in the reference, while all neurons agree; rerun with --waves"

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from spikeloom.hls_model.network import EVENTS, Network
+from spikeloom.hls_model.network import EVENTS, Output
 from spikeloom.hls_model.reference import Result
 from spikeloom.hls_model.samples import InputEvents
 from spikeloom.rtl.events import EventLayout, shape_of
@@ -67,9 +67,8 @@ def write_input(path: Path, layout: EventLayout, events: InputEvents) -> None:
     _append(path, token_fields(layout, values))
 
 
-def write_output(path: Path, network: Network, layout: EventLayout, result: Result) -> None:
-    """Append the tokens that must leave the network."""
-    output = network.output
+def write_output(path: Path, output: Output, layout: EventLayout, result: Result) -> None:
+    """Append the tokens that must leave the network as ``output``."""
     if output.source == EVENTS:
         _append(path, token_fields(layout, result.spikes[output.population]))
         return

@@ -19,8 +19,10 @@ from spikeloom.hls_model import (
     Range,
     State,
     saturate,
+    simulate,
 )
 from spikeloom.hls_model.errors import NetworkError
+from spikeloom.hls_model.plain import simulate_plainly
 
 V = Range.signed(8)
 ONES = np.ones((2, 2), dtype=int)
@@ -248,3 +250,53 @@ def test_synapses_and_ends():
     assert [p.source for p in built.into("a")] == ["i", "a"]
     assert [p.target for p in built.out_of("a")] == ["a"]
     assert built.into("a", "x") == built.into("a")
+
+
+def tapped(*taps: Output) -> Network:
+    """Two inputs, a hidden population that both reach, and three outputs."""
+    lif = LIF(Range.signed(10))
+    return Network(
+        (Input("a", (3,)), Input("b", (2,))),
+        (Population("h", 4, lif, {"threshold": 3}), Population("o", 2, lif, {"threshold": 4})),
+        (
+            Projection("a", "h", np.arange(12).reshape(4, 3) - 4),
+            Projection("b", "h", np.arange(8).reshape(4, 2) - 3, delay=2),
+            Projection("h", "o", np.arange(8).reshape(2, 4) - 2),
+        ),
+        Output("o"),
+        taps=taps,
+    )
+
+
+TAPS = (Output("h"), Output("h", "v"), Output("o", "v"))
+
+
+def test_taps_are_outputs_beside_the_output(tmp_path):
+    network = tapped(*TAPS)
+    random = np.random.default_rng(0)
+    samples = {"a": random.integers(0, 2, (4, 6, 3)), "b": random.integers(0, 2, (4, 6, 2))}
+    result = simulate(network, samples)
+    assert (result.taps[TAPS[0]] == result.spikes["h"].sum(axis=1)).all()
+    assert (result.taps[TAPS[1]] == result.states["h"]["v"][:, -1]).all()
+    assert (result.taps[TAPS[2]] == result.states["o"]["v"][:, -1]).all()
+    assert result.taps[TAPS[0]].any()
+    brief = simulate(network, samples, record=False)
+    assert all((brief.taps[tap] == result.taps[tap]).all() for tap in TAPS)
+    plain = simulate_plainly(network, samples)
+    assert all((plain.taps[tap] == result.taps[tap]).all() for tap in TAPS)
+    network.save(tmp_path / "n.npz")
+    assert Network.load(tmp_path / "n.npz").taps == TAPS
+    assert network.hash != tapped().hash
+
+
+@pytest.mark.parametrize(
+    ("taps", "message"),
+    [
+        ((Output("x"),), "no input or population 'x'"),
+        ((Output("h", "u"),), r"must be 'events' or one of its states \['v'\], not 'u'"),
+        ((Output("o"),), "outputs of 'o' must be its events and at most one state, each once"),
+    ],
+)
+def test_taps_that_cannot_be_are_refused(taps, message):
+    with pytest.raises(NetworkError, match=message):
+        tapped(*taps)

@@ -98,7 +98,7 @@ def test_only_memories_differ():
         "the projection pixels→hidden (x, delay 0, 4 bits) must stay, and not become "
         "pixels→hidden (x, delay 0, 5 bits)"
     )),
-    ({"output": "hidden"}, "the output must stay ('out', 'v'), not become ('hidden', 'events')"),
+    ({"output": "hidden"}, "the outputs must stay [('out', 'v')], not become [('hidden'"),
     ({"leak": 3}, "the neuron of 'hidden' must stay LIF("),
     ({"word": Range.signed(9)}, "the neuron of 'hidden' must stay LIF("),
     ({"largest": 7}, "weighted sums of 'hidden' must lie in [-16, 15], not in [-35, 35]"),

@@ -69,6 +69,27 @@ def test_equal_networks_agree_and_everything_is_counted(design):
     assert finished[-1] == (4, 4)
 
 
+def test_several_inputs_and_outputs():
+    lif = LIF(Range.signed(10))
+    random = np.random.default_rng(4)
+    network = Network(
+        (Input("a", (5,)), Input("b", (3,))),
+        (Population("o", 4, lif, {"threshold": 9}), Population("end", 3, lif, {"threshold": 7})),
+        (
+            Projection("a", "o", random.integers(-4, 8, (4, 5))),
+            Projection("b", "o", random.integers(-4, 8, (4, 3)), delay=1),
+            Projection("o", "end", random.integers(-4, 8, (3, 4))),
+        ),
+        Output("end", "v"),
+        taps=(Output("o"), Output("o", "v"), Output("end")),
+    )
+    samples = {"a": random.integers(0, 2, (6, 7, 5)), "b": random.integers(0, 2, (6, 7, 3))}
+    design = networks.design_of(network, o=(2, 1, 2), end=(3, 1, 1))
+    assert cosimulate(design, samples).mismatches == 0
+    stressed = cosimulate(design, samples, isolate=False, gaps=0.3, stalls=0.3)
+    assert stressed.mismatches == 0
+
+
 def sum_of(report):
     return report.cycles_per_sample["mean"] * report.samples
 
@@ -198,10 +219,10 @@ def test_an_event_that_is_lost_on_its_way_out_is_found(design, monkeypatch):
     reference = cosim.simulate_batches
     write = cosim.write_output
 
-    def altered(path, network, layout, result):
+    def altered(path, output, layout, result):
         spikes = dict(result.spikes)
         spikes["classes"] = np.zeros_like(spikes["classes"])
-        write(path, network, layout, replace(result, spikes=spikes))
+        write(path, output, layout, replace(result, spikes=spikes))
 
     monkeypatch.setattr(cosim, "write_output", altered)
     with pytest.raises(

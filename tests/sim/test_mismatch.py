@@ -65,14 +65,14 @@ def test_the_earliest_step_counts_and_then_the_order_of_populations(design):
     a, b = checker(2 * 4, 0, 1), checker(2 * 3, 0, 1)
     output = checker(9, 0, 1)
     assert "step 3, population 'b'" in (
-        first_difference(design, {"a": a, "b": b, "output": output}, EVENTS)
+        first_difference(design, {"a": a, "b": b, "0o": output}, EVENTS)
     )
     b = checker(2 * 4, 0, 1)
     assert "step 4, population 'a'" in first_difference(design, {"b": b, "a": a}, EVENTS)
 
 
 def test_output_alone(design):
-    assert first_difference(design, {"output": checker(9, 0x1F, 0x2)}, EVENTS) == (
+    assert first_difference(design, {"0o": checker(9, 0x1F, 0x2)}, EVENTS) == (
         "the output's token 9 is 0x2 in the RTL and 0x1f in the reference, while all neurons "
         "agree; rerun with --waves"
     )

@@ -65,7 +65,7 @@ def test_expected_entries_hold_events_then_states_and_zeros_for_padding():
 def test_readout_has_each_neuron_at_the_last_step(tmp_path):
     network = small_network(Output("p", "v"))
     layout = EventLayout(3, Range.signed(5))
-    write_output(tmp_path / "out", network, layout, simulate(network, SAMPLES))
+    write_output(tmp_path / "out", network.output, layout, simulate(network, SAMPLES))
     words = (tmp_path / "out").read_bytes()
     tokens = [int.from_bytes(words[i : i + 2], "big") for i in range(0, len(words), 2)]
     decoded = [(t & 1, t >> 1 & 1, t >> 2 & 3, t >> 4) for t in tokens]
