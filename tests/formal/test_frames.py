@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import Any
 
 import pytest
 from amaranth.hdl import Assert, Module, Signal
-from proving import PROGRAMS, holds
+from proving import MISSING, holds
 
 from spikeloom.rtl.frames import FrameDecoder
 from spikeloom.rtl.protocol import Fault
 
-pytestmark = pytest.mark.skipif(
-    not all(map(shutil.which, PROGRAMS)), reason=f"needs {', '.join(PROGRAMS)}"
-)
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"needs {', '.join(MISSING)}")
 
 
 MOST = 6

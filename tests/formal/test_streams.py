@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import Any
 
 import pytest
 from amaranth.hdl import Assert, Assume, Module, Mux, Signal
-from proving import PROGRAMS, holds
+from proving import MISSING, holds
 
 from spikeloom.hls_model.ranges import Range
 from spikeloom.rtl.events import EventLayout
 from spikeloom.rtl.streams import EventQueue, Fork, Merge, Source
 
-pytestmark = pytest.mark.skipif(
-    not all(map(shutil.which, PROGRAMS)), reason=f"needs {', '.join(PROGRAMS)}"
-)
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"needs {', '.join(MISSING)}")
 
 LAYOUT = EventLayout(2, Range(0, 3))
 """Two addresses, values of two bits."""

@@ -148,7 +148,7 @@ def test_the_reader_finds_the_frames_in_garbage(pieces):
         except ValueError:
             continue
         expected.append(bytes([kind, tag]) + body)
-    frames, faults = read(line, window=1024, tail=2000, timeout=1 << 13)
+    frames, faults = read(line, window=1024, tail=4 * len(line) + 2000, timeout=1 << 13)
     assert frames == expected
     bad = sum(bool(code) for code in line.split(b"\0")[:-1]) - len(expected)
     assert (len(faults) > 0) == (bad > 0)
