@@ -93,7 +93,7 @@ def test_a_fault_in_the_netlist_is_found(synthesised, tmp_path):
     shutil.copytree(synthesised, copy)
     netlist = json.loads((copy / "synth" / "top.json").read_text())
     cells = netlist["modules"]["top"]["cells"]
-    name = next(n for n in cells if re.search(r"hidden\.bank0\.sums_.*SB_LUT4_O$", n))
+    name = next(n for n in cells if re.search(r"hidden\.bank0\.x_\d_\d_.*_D_SB_LUT4_O$", n))
     table = cells[name]["parameters"]["LUT_INIT"]
     cells[name]["parameters"]["LUT_INIT"] = "".join("10"[int(bit)] for bit in table)
     (copy / "synth" / "top.json").write_text(json.dumps(netlist))
