@@ -70,10 +70,10 @@ Every build goes through the whole flow, from the checkpoint to the bitstream, w
 it. Cycles come from the RTL's simulation, of each sample alone, over all samples of the test set;
 every spike and state word is compared. LUT4 counts occupied table sites after packing, carry and
 distributed RAM included. Fmax is nextpnr's, for the seeds {seeds}; clock is what the board was
-asked to run at. Latency is per sample, without the link; none at a clock that the first seed misses.
-*÷ roofline* is cycles over those of a design
-whose slowest core first accumulates its events (⌈N/L⌉ cycles each) and then sweeps (⌈N/U⌉ per
-step); *÷ overlapped* is over the larger of the two, as if they cost nothing beside each other.
+asked to run at. Latency is per sample, without the link; none at a clock that the first seed
+misses. *÷ roofline* is cycles over those of a design whose slowest core first accumulates its
+events (⌈N/L⌉ cycles each) and then sweeps (⌈N/U⌉ per step); *÷ overlapped* is over the larger of
+the two, as if they cost nothing beside each other.
 Energy: unavailable; nothing here was measured on a board.
 
 """
