@@ -1,13 +1,18 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from amaranth.hdl import Elaboratable, Module, Signal, Value, unsigned
+from amaranth.lib import data, io
 
 from spikeloom.boards import toolchain
 from spikeloom.boards.catalog import BOARDS
+from spikeloom.boards.clock import plan_clock
+from spikeloom.boards.families import FLOWS
 from spikeloom.boards.result import BuildResult
 from spikeloom.boards.toolchain import synthesise
 from spikeloom.boards.tools import Tool
@@ -176,3 +181,25 @@ def test_an_output_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(SpikeloomError) as error:
         synthesise(None, BOARDS["hx8k-evn"], file / "out", target_mhz=12)
     assert str(error.value) == f"cannot write to {file / 'out'}: Not a directory"
+
+
+class Nested(Elaboratable):
+    """A signal that is an array of arrays: Amaranth gives each of its parts a name."""
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        words = Signal(data.ArrayLayout(data.ArrayLayout(unsigned(3), 2), 2), name="words")
+        m.d.sync += Value.cast(words).eq(Value.cast(words) + 1)
+        m.submodules.led = led = io.Buffer("o", platform.request("led", 0, dir="-"))
+        m.d.comb += led.o.eq(words[1][1][2])
+        return m
+
+
+def test_no_name_reads_like_a_bit_of_another_signal(tmp_path: Path) -> None:
+    """ABC9 takes the part ``words[0][1]`` for bit 1 of the part ``words[0]``."""
+    board = BOARDS["ulx3s-25f"]
+    flow = FLOWS[board.device.family]
+    toolchain.elaborate(Nested(), board, plan_clock(board, 100), flow, tmp_path)
+    names = re.findall(r"\\(\S*words\S*)", (tmp_path / "top.il").read_text())
+    assert {"words", "words:0", "words:0:1"} <= set(names)
+    assert not [name for name in names if "[" in name]
