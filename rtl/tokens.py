@@ -135,6 +135,11 @@ class TokenFormat:
         """The token that ends a step (and the sample, if ``last``)."""
         return bytes((TokenCode.LAST if last else TokenCode.END,))
 
+    def step_bytes(self, events: float) -> float:
+        """Bytes of a step with so many events: at most, since events may leave pages out."""
+        pages = min((self.size - 1) // 128, events)
+        return 1 + events * (1 + self.value_bytes) + pages * self.page_tokens
+
     def decode(self, body: bytes) -> Iterator[Token]:
         """The tokens of one frame's body.
 

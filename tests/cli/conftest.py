@@ -170,6 +170,7 @@ class Chain:
                 "operations": 60.0,
                 "dense_operations": 120.0,
                 "operations_per_cycle": 3.0,
+                "link_bytes": {"received": 50.0, "sent": 20.0},
             },
         }
         return SimpleNamespace(as_dict=lambda: report)

@@ -227,6 +227,9 @@ def test_report_keys(build, tmp_path):
     assert (report["timing"]["fmax_mhz"], report["timing"]["clock_mhz"]) == (50.0, 40.0)
     assert report["timing"]["critical_path"]["end"] == "core.d"
     assert report["roofline"]["operations_per_second"] == 60 * 40e6 / 20
+    # 50 bytes of ten bits.
+    baud = report["roofline"]["link"]["baud"]
+    assert report["roofline"]["link"]["samples_per_second"] == pytest.approx(baud / 500)
     assert report["latency_us"] == 0.5
     assert list(report["seconds"]) == STAGES
     assert report["tools"]["yosys"] == "0.70"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from spikeloom.hls_model import LIF, Input, Network, Output, Population, Projection, Range
 from spikeloom.rtl.families import FAMILIES
 from spikeloom.rtl.plan import CorePlan
-from spikeloom.rtl.roofline import roofline
+from spikeloom.rtl.protocol import MAX_BODY, OVERHEAD, encode_frame
+from spikeloom.rtl.roofline import LinkBytes, link_bytes, roofline
+from spikeloom.rtl.tokens import TokenFormat
 
 LIF12 = LIF(Range.signed(12))
 
@@ -52,3 +56,41 @@ def test_golden():
 
 def test_sweeps_can_bind():
     assert roofline(plans(6, 1), EVENTS, 30.0).limit == "sweep of h"
+
+
+def test_link_golden():
+    network = plans(6, 1)["h"].network
+    found = link_bytes(network, EVENTS)
+    # Events and ends of three steps, a byte each; one event leaves.
+    assert found.received == (6 + 3) * (1 + OVERHEAD / MAX_BODY)
+    assert found.sent == (1 + 3) * (1 + OVERHEAD / MAX_BODY)
+    assert LinkBytes(20.0, 30.0).seconds(baud=100) == 3
+
+
+def test_link_counts_what_frames_carry():
+    """Graded events on several pages, every page in use, as bytes on the wire."""
+    values = Range(-100, 100)
+    network = Network(
+        (Input("i", (300,), values),),
+        (Population("o", 3, LIF12, {"threshold": 3}),),
+        (Projection("i", "o", np.ones((3, 300), int)),),
+        Output("o", "v"),
+    )
+    addresses = np.arange(0, 300, 5)
+    format = TokenFormat(300, values)
+    code = b""
+    for page, run in format.runs(addresses, np.full(60, -7)):
+        code += (format.page_code(page) if page else b"") + run
+    code += format.end_code(True)
+    found = link_bytes(network, {"i": [60.0], "o": [0.0]})
+    bodies = [code[start : start + MAX_BODY] for start in range(0, len(code), MAX_BODY)]
+    wire = sum(len(encode_frame(2, 0, body)) for body in bodies)
+    # The last frame is not full.
+    assert wire * 0.95 < found.received <= wire
+    assert found.sent == (1 + 3 * 3) * (1 + OVERHEAD / MAX_BODY)
+
+
+def test_links_take_one_input_and_one_output():
+    network = plans(6, 1)["h"].network
+    tapped = replace(network, taps=(Output("h"),))
+    assert link_bytes(tapped, EVENTS) is None

@@ -90,6 +90,11 @@ def _roofline(roofline: dict[str, Any]) -> Iterable[tuple[str, str]]:
             f"{roofline['dense_operations_per_second'] / 1e9:,.2f} dense"
         )
     yield "synaptic operations", operations
+    if link := roofline.get("link"):
+        bytes = roofline["link_bytes"]
+        carried = f"{bytes['received']:,.0f} bytes in, {bytes['sent']:,.0f} out per sample"
+        rate = f"{link['samples_per_second']:,.0f} samples/s at {link['baud']:,} baud"
+        yield "link", f"{carried}: {rate}; the cores take {roofline['samples_per_second']:,.0f}"
     if path := roofline.get("clock_path"):
         wires = path["routing_ns"]
         yield "clock path", f"{path['start']} → {path['end']}"

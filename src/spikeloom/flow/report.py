@@ -81,7 +81,7 @@ def write_report(folder: Path, current: Mapping[str, Record]) -> dict[str, Any]:
             cycles = report["cosim"]["cycles_per_sample"]["mean"]
             report["latency_us"] = round(cycles / build["clock_mhz"], 3)
     if "cosim" in current:
-        report["roofline"] = _roofline(cosim["roofline"], report["timing"])
+        report["roofline"] = _roofline(folder, cosim["roofline"], report["timing"])
     report["seconds"] = {name: record.seconds for name, record in current.items()}
     report["tools"] = _tools(folder, current)
     if current:
@@ -89,16 +89,28 @@ def write_report(folder: Path, current: Mapping[str, Record]) -> dict[str, Any]:
     return report
 
 
-def _roofline(roofline: dict[str, Any], timing: dict[str, Any] | None) -> dict[str, Any]:
-    """What the cosimulated cycles are worth beside the fewest possible, per second if known."""
+def _roofline(
+    folder: Path, roofline: dict[str, Any], timing: dict[str, Any] | None
+) -> dict[str, Any]:
+    """What the cosimulated cycles are worth beside the fewest possible, per second if known, and
+    how many samples the link can carry in that time."""
     if timing is None:
         return roofline
     samples = timing["clock_mhz"] * 1e6 / roofline["cycles"]
-    return roofline | {
+    figures = roofline | {
+        "samples_per_second": samples,
         "operations_per_second": roofline["operations"] * samples,
         "dense_operations_per_second": roofline["dense_operations"] * samples,
         "clock_path": timing["critical_path"],
     }
+    baud = read_json(folder / stages.DESIGN, "generate")["baud"]
+    if link := roofline["link_bytes"]:
+        from spikeloom.rtl.roofline import LinkBytes
+
+        figures["link"] = {"baud": baud} | {
+            "samples_per_second": 1 / LinkBytes(**link).seconds(baud)
+        }
+    return figures
 
 
 def _float_accuracy(quantization: dict[str, Any] | None) -> float | None:
