@@ -81,7 +81,7 @@ def generate(
         link = link_estimate(family, is_loadable=True)
         luts = int(device.lut4 * _USABLE_LUTS) - link.luts
         budget = Budget(
-            device.name, luts, device.bram.count - link.blocks, device.spram.count)
+            device.name, luts, device.bram.count - link.blocks, device.spram.count, device.dsp)
     target = target_mhz or family.target_mhz
     clock_mhz = float(plan_clock(found, target).mhz) if found is not None else target
     bound = _latency_bound(fit, max_latency_us, steps, clock_mhz)

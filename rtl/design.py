@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 from spikeloom.hls_model.network import Network
@@ -52,6 +53,7 @@ class Design:
             "lut4": needed.luts,
             "bram": needed.blocks,
             "spram": needed.sprams,
+            "dsp": ceil(needed.multipliers),
             "cycles_per_sample": cycles,
         }
 

@@ -71,23 +71,28 @@ class Estimate:
     luts : 4-input look-up tables, adders included
     blocks : block RAMs
     sprams : SPRAMs
+    multipliers : hardware multipliers of the family's full width
     """
 
     luts: int
     blocks: int
     sprams: int = 0
+    multipliers: float = 0
 
 
 def estimate(plan: CorePlan) -> Estimate:
     """Resources of ``plan`` on its family."""
-    return Estimate(_luts(plan), _blocks(plan), _sprams(plan))
+    return Estimate(_luts(plan), _blocks(plan), _sprams(plan), _multipliers(plan))
 
 
 def total(estimates: Iterable[Estimate]) -> Estimate:
     """The resources of several cores together."""
     needed = list(estimates)
     return Estimate(
-        sum(e.luts for e in needed), sum(e.blocks for e in needed), sum(e.sprams for e in needed)
+        sum(e.luts for e in needed),
+        sum(e.blocks for e in needed),
+        sum(e.sprams for e in needed),
+        sum(e.multipliers for e in needed),
     )
 
 
@@ -225,8 +230,7 @@ def _accumulator_luts(plan: CorePlan) -> int:
     elif plan.slots > 1:
         luts += plan.lanes * sums * plan.slots // 2
     if plan.is_graded:
-        value = shape_of(plan.source_range).width
-        luts += plan.lanes * len(plan.ports) * plan.weight_bits * value
+        luts += plan.lanes * len(plan.ports) * _product_luts(plan.family, *_graded(plan))
     return luts
 
 
@@ -250,10 +254,8 @@ def _node_luts(node, family: Family) -> int:
             return 0
         case "shift_right":
             return 0 if node.attrs["rounding"] == "floor" else width
-        case "mul" if family.multiplier is not None:
-            return 0
         case "mul":
-            return width * min(shape_of(o.range).width for o in node.operands)
+            return _product_luts(family, *_factors(node))
         case "ge":
             return _adder_luts(family, max(shape_of(o.range).width for o in node.operands))
         case "eq":
@@ -265,6 +267,31 @@ def _node_luts(node, family: Family) -> int:
         case "lookup":
             return width * max(1, len(node.attrs["table"]) // 16)
     return width
+
+
+def _product_luts(family: Family, a: int, b: int) -> int:
+    return 0 if family.multipliers(a, b) else (a + b) * min(a, b)
+
+
+def _graded(plan: CorePlan) -> tuple[int, int]:
+    """Bits of a weight and of an event's value, in a signed product."""
+    return plan.weight_bits, plan.source_range.width + (not plan.source_range.is_signed)
+
+
+def _factors(node) -> tuple[int, int]:
+    """Bits of a product's operands, which are both signed if either is."""
+    a, b = (o.range for o in node.operands)
+    signed = a.is_signed or b.is_signed
+    return a.width + (signed and not a.is_signed), b.width + (signed and not b.is_signed)
+
+
+def _multipliers(plan: CorePlan) -> float:
+    products = [_factors(node) for node in plan.dataflow.nodes if node.op == "mul"]
+    neurons = plan.units * sum(plan.family.multipliers(a, b) for a, b in products)
+    if not plan.is_graded:
+        return neurons
+    lanes = plan.lanes * len(plan.ports)
+    return neurons + lanes * plan.family.multipliers(*_graded(plan))
 
 
 def _blocks(plan: CorePlan) -> int:

@@ -23,6 +23,8 @@ class Family:
     level : one look-up table
     carry : an adder's fixed part; ``carry_bit`` comes on top for each bit
     multiplier : a hardware multiplier without its registers; None: built of adders
+    product_bits : widest operands of a hardware multiplier, and what narrower ones take of it
+    narrowest : narrowest operand and narrowest product that Yosys gives to one
     block_shapes : (words, bits) of one block RAM
     has_spare_registers : a register can be used without the look-up table in front of it
     has_lut_ram : small memories can be read without a clock edge, from look-up tables
@@ -41,6 +43,8 @@ class Family:
     has_lut_ram: bool
     target_mhz: float
     spram_words: int = 0
+    product_bits: tuple[tuple[int, float], ...] = ()
+    narrowest: tuple[int, int] = (0, 0)
 
     def delay(self, node: Node) -> float:
         """Estimated delay of a dataflow node."""
@@ -64,10 +68,22 @@ class Family:
                 return self.level * max(1, ceil(log2(max(width, 2)) / 2))
         return self.level
 
+    def multipliers(self, a: int, b: int) -> float:
+        """Hardware multipliers of a signed product of ``a`` by ``b`` bits; 0: built of adders."""
+        operand, product = self.narrowest
+        if not self.product_bits or min(a, b) < operand or a + b < product:
+            return 0
+        for bits, share in self.product_bits:
+            if max(a, b) <= bits:
+                return share
+        # Of a wide operand all parts but the highest are unsigned.
+        widest, _ = self.product_bits[-1]
+        return ceil((a - 1) / (widest - 1)) * ceil((b - 1) / (widest - 1))
+
     def _multiply(self, node: Node) -> float:
-        if self.multiplier is not None:
-            return self.multiplier
         a, b = (o.range.width for o in node.operands)
+        if self.multiplier is not None and self.multipliers(a, b):
+            return self.multiplier
         return (self.carry + self.carry_bit * (a + b)) * ceil(log2(max(min(a, b), 2)))
 
     def _saturate(self, node: Node, adder: float) -> float:
@@ -82,11 +98,14 @@ FAMILIES = {
     "ice40hx": Family("ice40hx", 1.8, 1.2, 1.5, 0.13, None,
                       ((256, 16), (512, 8), (1024, 4), (2048, 2)), False, False, 72.0),
     "ice40up": Family("ice40up", 3.5, 2.6, 3.0, 0.28, 9.0,
-                      ((256, 16), (512, 8), (1024, 4), (2048, 2)), False, False, 30.0, 16384),
+                      ((256, 16), (512, 8), (1024, 4), (2048, 2)), False, False, 30.0,
+                      16384, ((16, 1),), (2, 11)),
     # Lattice FPGA-TN-02204 (ECP5 memory usage), speed grade 6.
     "ecp5":    Family("ecp5", 1.4, 1.1, 1.4, 0.05, 4.0,
-                      ((1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)), True, True, 100.0),
+                      ((1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)), True, True, 100.0,
+                      0, ((18, 1),), (2, 0)),
     # Gowin SUG283 (GW1NR primitives).
     "gowin":   Family("gowin", 2.0, 1.8, 2.2, 0.06, 6.0,
-                      ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2)), False, True, 54.0),
+                      ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2)), False, True, 54.0,
+                      0, ((9, 0.5), (18, 1)), (4, 0)),
 }

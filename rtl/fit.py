@@ -53,18 +53,21 @@ class Budget:
     luts : 4-input look-up tables
     blocks : block RAMs
     sprams : SPRAMs
+    multipliers : hardware multipliers
     """
 
     name: str
     luts: int
     blocks: int
     sprams: int = 0
+    multipliers: int = 0
 
     def has_room_for(self, needed: Estimate) -> bool:
         return (
             needed.luts <= self.luts
             and needed.blocks <= self.blocks
             and needed.sprams <= self.sprams
+            and needed.multipliers <= self.multipliers
         )
 
 
@@ -338,6 +341,13 @@ def _refusal(
         return "no plan suits the knobs of all populations; leave lanes and units free"
     luts = sum(min(c.estimate.luts for c in plans) for plans in choices.values())
     blocks = sum(min(c.estimate.blocks for c in plans) for plans in choices.values())
+    products = sum(min(c.estimate.multipliers for c in plans) for plans in choices.values())
+    if products > budget.multipliers:
+        return (
+            f"the network does not fit {budget.name}: its products need at least "
+            f"{products:g} multipliers, and there are {budget.multipliers}; narrow its weights, "
+            "events or states, or choose a larger board"
+        )
     bits = max(p.bits for p in network.projections)
     return (
         f"the network does not fit {budget.name}: it needs at least {luts} LUTs and {blocks} block "

@@ -59,3 +59,18 @@ def test_every_operator_has_a_delay():
 def test_blocks_hold_no_more_than_they_can(name, bits):
     for words, width in FAMILIES[name].block_shapes:
         assert words * width <= bits
+
+
+# What Yosys 0.70 makes of a registered signed product, by its `synth_*` command.
+@pytest.mark.parametrize(
+    ("name", "a", "b", "multipliers"),
+    [
+        ("ecp5", 1, 8, 0), ("ecp5", 2, 2, 1), ("ecp5", 18, 18, 1), ("ecp5", 20, 12, 2),
+        ("ice40up", 4, 6, 0), ("ice40up", 3, 8, 1), ("ice40up", 16, 16, 1),
+        ("ice40up", 19, 8, 2), ("ice40hx", 8, 8, 0),
+        ("gowin", 2, 8, 0), ("gowin", 4, 6, 0.5), ("gowin", 9, 9, 0.5), ("gowin", 10, 9, 1),
+    ],
+)  # fmt: skip
+def test_multipliers_of_a_product(name, a, b, multipliers):
+    assert FAMILIES[name].multipliers(a, b) == multipliers
+    assert FAMILIES[name].multipliers(b, a) == multipliers

@@ -167,3 +167,35 @@ def test_kinds_are_those_that_are_asked_for(network):
                 weights="loadable")  # fmt: skip
     assert {n: p.weights for n, p in plans.items()} == {"a": "loadable", "b": "loadable"}
     assert (plans["a"].slots, plans["a"].accumulators) == (4, "registers")
+
+
+def graded_network():
+    """Events of six bits: a product per lane."""
+    weights = np.random.default_rng(0).integers(-8, 8, (24, 30))
+    return Network(
+        (Input("i", (30,), Range.signed(6)),),
+        (Population("a", 24, LIF(Range.signed(14)), {"threshold": 9}),),
+        (Projection("i", "a", weights),),
+        Output("a"),
+    )
+
+
+def test_multipliers_bound_the_lanes():
+    network = graded_network()
+    busy = {"i": 20.0, "a": 1.0}
+    for multipliers in (24, 8):
+        room = Budget("X", 20_000, 100, multipliers=multipliers)
+        plans = fit(network, FAMILY, 100.0, room, activity=busy)
+        assert plans["a"].lanes == multipliers
+        assert estimate(plans["a"]).multipliers == multipliers
+    hx = fit(network, FAMILIES["ice40hx"], 60.0, Budget("HX", 20_000, 100))
+    assert estimate(hx["a"]).multipliers == 0
+
+
+def test_products_without_multipliers_are_refused():
+    with pytest.raises(
+        FitError,
+        match="its products need at least 1 multipliers, and there are 0; narrow its weights, "
+        "events or states, or choose a larger board",
+    ):
+        fit(graded_network(), FAMILY, 100.0, Budget("X", 20_000, 100))
