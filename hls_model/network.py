@@ -42,12 +42,16 @@ class Input:
     shape : of one step's values; event addresses count its elements in C order
     range : of event values; [0, 1] for spikes
     unit : what an event value of 1 stands for in the user's samples: value = round(sample / unit)
+    held
+        Its values stay the same for all steps of a sample. Events are then sent in the first step
+        alone, and what they contribute to a neuron's sum counts again in each step that follows.
     """
 
     name: str
     shape: tuple[int, ...]
     range: Range = BOOL
     unit: float = 1.0
+    held: bool = False
 
     def __post_init__(self) -> None:
         if not all(isinstance(n, int | np.integer) and n > 0 for n in self.shape):

@@ -77,6 +77,8 @@ def to_arrays(network: Network) -> dict[str, npt.NDArray[Any]]:
                 "range": [i.range.lo, i.range.hi],
                 "unit": i.unit,
             }
+            # Only where it is so: networks without such inputs keep their hash.
+            | ({"held": True} if i.held else {})
             for i in network.inputs
         ],
         "populations": [
@@ -152,7 +154,7 @@ def _from_header(header: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) ->
 
     return Network(
         inputs=tuple(
-            Input(i["name"], tuple(i["shape"]), Range(*i["range"]), i["unit"])
+            Input(i["name"], tuple(i["shape"]), Range(*i["range"]), i["unit"], i.get("held", False))
             for i in header["inputs"]
         ),
         populations=tuple(

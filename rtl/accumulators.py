@@ -23,7 +23,8 @@ class AccumulatorMemory(wiring.Component):
     Operations visit the slots in turn, so one slot comes up every ``plan.slots`` cycles at the
     earliest, later than its last sum has been written: there is no hazard to wait for, and none to
     forward around. A sum is written one cycle late where there are slots enough, which puts a
-    register behind the adder; its reset is what clears.
+    register behind the adder; its reset is what clears. Where held inputs are added to, a second
+    memory keeps what they have contributed.
 
     Latency: 1 cycle from ``slot`` to ``totals``. Throughput: one operation per cycle, those on the
     same slot at least ``plan.slots`` cycles apart unless they only read.
@@ -32,7 +33,9 @@ class AccumulatorMemory(wiring.Component):
     -------
     slot : In, of the operation that comes in the next cycle
     accumulate : In, add ``addends`` to the slot
-    clear : In, make the slot 0
+    held : In, with ``accumulate``: they are of a held input, and come before those of others
+    sweep : In, make the slot what held inputs have contributed
+    last : In, with ``sweep``: make it 0
     addends : In, by lane and port
     totals : Out, sums of the slot before this operation
     """
@@ -43,7 +46,9 @@ class AccumulatorMemory(wiring.Component):
         super().__init__({
             "slot":       In(range(plan.slots)),
             "accumulate": In(1),
-            "clear":      In(1),
+            "held":       In(plan.keeps_sums),
+            "sweep":      In(1),
+            "last":       In(plan.held_count > 0),
             "addends":    In(addends),
             "totals":     Out(self._totals),
         })
@@ -51,31 +56,43 @@ class AccumulatorMemory(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         plan = self._plan
-        write, enable, word = Signal(range(plan.slots)), Signal(), Signal(self._totals)
         slot, sums = Signal(range(plan.slots)), Signal(self._totals)
         m.d.sync += slot.eq(self.slot)
         for lane in range(plan.bank_lanes):
             for port in plan.ports:
                 m.d.comb += sums[lane][port].eq(self.totals[lane][port] + self.addends[lane][port])
-        if plan.slots > 2:
-            with m.If(self.clear):
-                m.d.sync += word.eq(0)
-            with m.Else():
-                m.d.sync += word.eq(sums)
-            m.d.sync += [write.eq(slot), enable.eq(self.accumulate | self.clear)]
-        else:
-            m.d.comb += [
-                word.eq(Mux(self.clear, 0, sums)),
-                write.eq(slot),
-                enable.eq(self.accumulate | self.clear),
-            ]
+        write, word, enable, keep = Signal.like(slot), Signal(self._totals), Signal(), Signal()
+        kept = Signal(self._totals)
+        clear = self.sweep & self.last if plan.held_count else self.sweep
+        changed = self.sweep if plan.keeps_sums else clear
+
+        domain = m.d.sync if plan.slots > 2 else m.d.comb
+        with m.If(clear):
+            domain += word.eq(0)
+        with m.Elif(changed):
+            domain += word.eq(kept)
+        with m.Else():
+            domain += word.eq(sums)
+        domain += [
+            write.eq(slot),
+            enable.eq(self.accumulate | changed),
+            # Events of held inputs come first, so there is nothing else in these sums.
+            keep.eq(self.accumulate & self.held | clear),
+        ]
+        m.submodules.cells = self._cells(m, write, word, enable, self.totals)
+        if plan.keeps_sums:
+            m.submodules.kept = self._cells(m, write, word, keep, kept)
+        return m
+
+    def _cells(self, m: Module, write, word, enable, data) -> Scratch:
+        plan = self._plan
         style = "distributed" if plan.family.has_lut_ram else None
-        m.submodules.cells = cells = Scratch(len(Value.cast(word)), [0] * plan.slots, style)
+        cells = Scratch(len(Value.cast(word)), [0] * plan.slots, style)
         m.d.comb += [
             cells.address.eq(self.slot),
-            Value.cast(self.totals).eq(cells.data),
+            Value.cast(data).eq(cells.data),
             cells.target.eq(write),
             cells.word.eq(word),
             cells.enable.eq(enable),
         ]
-        return m
+        return cells

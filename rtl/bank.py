@@ -20,7 +20,9 @@ class OperationLayout(data.StructLayout):
     Members
     -------
     accumulate : add row ``row`` times ``value`` to the accumulators of ``slot``
-    sweep : hand the accumulators of ``slot`` and ``part`` to the neuron pipeline and clear them
+    sweep : hand the accumulators of ``slot`` and ``part`` to the neuron pipeline, and set them to
+        what held inputs have contributed, or to 0 if it is the sample's ``last`` sweep
+    held : with ``accumulate``, the row is a held input's
     """
 
     def __init__(self, plan: CorePlan):
@@ -31,6 +33,8 @@ class OperationLayout(data.StructLayout):
             "slot":       range(plan.slots),
             "part":       range(plan.parts),
             "value":      shape_of(plan.source_range) if plan.is_graded else 0,
+            "last":       plan.held_count > 0,
+            "held":       plan.keeps_sums,
         })
 
 
@@ -125,8 +129,10 @@ class Bank(wiring.Component):
         m.d.comb += [
             memory.slot.eq(before.slot),
             memory.accumulate.eq(operation.accumulate),
+            memory.held.eq(operation.held),
             # All parts of a slot have left when the last one does.
-            memory.clear.eq(self.enabled[-1]),
+            memory.sweep.eq(self.enabled[-1]),
+            memory.last.eq(operation.last),
             memory.addends.eq(addends),
         ]
         return memory.totals
@@ -146,7 +152,8 @@ class Bank(wiring.Component):
         plan = self._plan
         shape = shape_of(plan.accumulator_range(port))
         label = f"{port}_{lane}"
-        cleared = self.enabled[lane // plan.units]
+        swept = self.enabled[lane // plan.units]
+        cleared = swept & operation.last if plan.held_count else swept
         slots = Array(Signal(shape, name=f"{label}_{slot}") for slot in range(plan.slots))
         total = Signal(shape, name=f"{label}_sum")
         m.d.comb += total.eq(slots[operation.slot])
@@ -156,6 +163,15 @@ class Bank(wiring.Component):
                 m.d.sync += accumulator.eq(0)
             with m.Elif(operation.accumulate & selected):
                 m.d.sync += accumulator.eq(total + addend)
+            if plan.keeps_sums:
+                kept = Signal.like(accumulator, name=f"{label}_{slot}_kept")
+                with m.If(cleared & selected):
+                    m.d.sync += kept.eq(0)
+                with m.Elif(operation.accumulate & operation.held & selected):
+                    # Events of held inputs come first, so there is nothing else in the sum.
+                    m.d.sync += kept.eq(total + addend)
+                with m.If(swept & ~operation.last & selected):
+                    m.d.sync += accumulator.eq(kept)
         return total
 
 

@@ -44,8 +44,8 @@ def _differences(design: Design, new: Network) -> Iterator[str]:
 def _of_streams(old: Network, new: Network) -> Iterator[str]:
     for what, was, now in (
         ("the contract", old.contract, new.contract),
-        ("the inputs", [(i.name, i.size, str(i.range)) for i in old.inputs],
-                       [(i.name, i.size, str(i.range)) for i in new.inputs]),
+        ("the inputs", [(i.name, i.size, str(i.range), i.held) for i in old.inputs],
+                       [(i.name, i.size, str(i.range), i.held) for i in new.inputs]),
         ("the populations", [(p.name, p.size) for p in old.populations],
                             [(p.name, p.size) for p in new.populations]),
         ("the outputs", [(o.population, o.source) for o in old.outputs],

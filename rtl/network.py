@@ -109,7 +109,8 @@ class NetworkCores(wiring.Component):
             queue = EventQueue(layout, depth, leading=delay)
             m.submodules[f"queue_{name}_{delay}_to_{plan.population}"] = queue
             _pass(m, tap, queue.i)
-            queues.append((Source(layout, plan.offset(name, delay), delay), queue))
+            queues.append((Source(layout, plan.offset(name, delay), delay, plan.is_held(name)),
+                           queue))
         if len(queues) == 1 and not queues[0][0].delay:
             _pass(m, queues[0][1].o, core.i)
             return

@@ -146,8 +146,25 @@ class CorePlan:
 
     @cached_property
     def sources(self) -> tuple[tuple[str, int], ...]:
-        """Name and delay of the streams that arrive, in the order of their weight rows."""
-        return tuple(dict.fromkeys((p.source, p.delay) for p in self.projections))
+        """Name and delay of the streams that arrive, in the order of their weight rows: first
+        those of held inputs."""
+        streams = dict.fromkeys((p.source, p.delay) for p in self.projections)
+        return tuple(sorted(streams, key=lambda stream: not self.is_held(stream[0])))
+
+    def is_held(self, source: str) -> bool:
+        """Whether a source is an input that sends its events once per sample."""
+        return any(i.held and i.name == source for i in self.network.inputs)
+
+    @cached_property
+    def held_count(self) -> int:
+        """Addresses of held inputs, which come before all others."""
+        return sum(self.network.node(name).size for name, _ in self.sources if self.is_held(name))
+
+    @property
+    def keeps_sums(self) -> bool:
+        """Whether what held inputs contribute is kept beside the sums of each step: other sources
+        add to these. Without others, the sums themselves stay."""
+        return 0 < self.held_count < self.source_count
 
     def offset(self, source: str, delay: int) -> int:
         """Index of a stream's first row among the rows of all streams."""

@@ -53,6 +53,8 @@ class Sequencer(wiring.Component):
             operation.slot.eq(slot),
             operation.row.eq(times(token.address, plan.slots) + slot),
             operation.value.eq(token.value),
+            operation.last.eq(token.last),
+            operation.held.eq(token.address < plan.held_count),
         ]
         with m.If(self.i.valid & ~token.end):
             m.d.comb += [operation.accumulate.eq(1), self.i.ready.eq(slot == plan.slots - 1)]

@@ -93,11 +93,13 @@ class Source:
     layout : of its tokens
     offset : added to its addresses
     delay : steps that it is behind; what it carries over from the sample before is dropped
+    held : its events of a step come before those of all sources that are not held
     """
 
     layout: EventLayout
     offset: int
     delay: int
+    held: bool = False
 
 
 class Merge(wiring.Component):
@@ -151,8 +153,11 @@ class Merge(wiring.Component):
     def _choose_event(self, m: Module, streams, step, token, valid, advance) -> None:
         """The first source that has an event of this step; stale events are dropped."""
         taken = Const(0)
+        held = [i for source, i in zip(self._sources, streams, strict=True) if source.held]
         for source, i in zip(self._sources, streams, strict=True):
             is_event = i.valid & ~i.payload.end
+            if held and not source.held:
+                is_event &= Cat(h.valid & h.payload.end for h in held).all()
             is_stale = is_event & (step < source.delay)
             with m.If(is_stale):
                 m.d.comb += i.ready.eq(1)

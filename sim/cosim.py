@@ -152,8 +152,7 @@ def _write_tapes(
     for name, values in events.items():
         layout = getattr(cores, f"i_{name}").payload.shape()
         write_input(folder / f"play_{name}", layout, values)
-        per_step = (values.values != 0).sum(axis=(0, 2)) / samples
-        sent[name] = np.broadcast_to(per_step, values.steps)
+        sent[name] = values.sent_per_step
     for result in simulate_batches(network, events):
         for name, spikes in result.spikes.items():
             sent[name] = sent[name] + (spikes != 0).sum(axis=(0, 2)) / samples

@@ -61,10 +61,7 @@ def token_fields(
 
 def write_input(path: Path, layout: EventLayout, events: InputEvents) -> None:
     """Append an input's tokens."""
-    values = events.values
-    if events.is_held:
-        values = np.broadcast_to(values, (values.shape[0], events.steps, values.shape[2]))
-    _append(path, token_fields(layout, values))
+    _append(path, token_fields(layout, events.sent))
 
 
 def write_output(path: Path, output: Output, layout: EventLayout, result: Result) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -225,6 +225,16 @@ def random_network(rng: np.random.Generator, parts: int = 1) -> Network:
     return Network(tuple(inputs), tuple(populations), tuple(projections), output)
 
 
+def holding(rng: np.random.Generator, network: Network) -> Network:
+    """``network`` with at least one of its inputs held."""
+    chosen = rng.integers(len(network.inputs))
+    inputs = tuple(
+        replace(i, held=index == chosen or bool(rng.integers(2)))
+        for index, i in enumerate(network.inputs)
+    )
+    return replace(network, inputs=inputs)
+
+
 def random_samples(
     rng: np.random.Generator, network: Network, samples: int, steps: int
 ) -> dict[str, np.ndarray]:
@@ -237,7 +247,7 @@ def random_samples(
         limits = rng.integers(0, 6, (samples, steps))
         for limit, value in ((0, 0), (1, low), (2, high)):
             values[limits == limit] = value
-        return values
+        return np.repeat(values[:, :1], steps, axis=1) if input.held else values
 
     return {i.name: draw(i) for i in network.inputs}
 

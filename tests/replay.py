@@ -112,7 +112,7 @@ def replay(
             assert not valid, "a token that the reference does not have"
 
     for name, events in to_events(network, samples).items():
-        simulator.add_testbench(play(name, events.values), background=True)
+        simulator.add_testbench(play(name, events.sent), background=True)
     simulator.add_testbench(collect)
     simulator.run()
 

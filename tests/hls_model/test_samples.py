@@ -32,12 +32,12 @@ def test_events_are_flattened_in_c_order():
     samples = np.arange(6).reshape(1, 1, 2, 3)
     events = to_events(network(Input("i", (2, 3), Range(0, 9))), samples)["i"]
     assert events.values.tolist() == [[[0, 1, 2, 3, 4, 5]]]
-    assert (events.samples, events.steps, events.is_held) == (1, 1, False)
+    assert (events.samples, events.steps, events.is_constant) == (1, 1, False)
 
 
 def test_held_inputs_need_steps():
     events = to_events(network(), ONES[:, 0], 7)["i"]
-    assert (events.samples, events.steps, events.is_held) == (4, 7, True)
+    assert (events.samples, events.steps, events.is_constant) == (4, 7, True)
     assert events.step(6).shape == (4, 6)
     refused(
         ONES[:, 0],
@@ -119,4 +119,4 @@ def test_several_inputs():
         several,
     )
     # One held, the other not.
-    assert to_events(several, {"i": i, "j": j[:, 0]}, 4)["j"].is_held
+    assert to_events(several, {"i": i, "j": j[:, 0]}, 4)["j"].is_constant

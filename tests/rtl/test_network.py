@@ -33,10 +33,19 @@ def test_random_networks_equal_the_reference(seed):
     replay(design, samples, seed, gaps=0.3 * (seed % 2), stalls=0.25 * (seed % 3))
 
 
-def chain(projections, sizes=(5, 7, 4), output="c", threshold=20):
+@pytest.mark.parametrize("seed", range(15))
+def test_random_networks_with_held_inputs_equal_the_reference(seed):
+    rng = np.random.default_rng(3000 + seed)
+    network = networks.holding(rng, networks.random_network(rng))
+    design = networks.random_design(rng, network)
+    samples = networks.random_samples(rng, network, 4, int(rng.choice([1, 2, 5, 8])))
+    replay(design, samples, seed, gaps=0.3 * (seed % 2), stalls=0.25 * (seed % 3))
+
+
+def chain(projections, sizes=(5, 7, 4), output="c", threshold=20, held=""):
     lif = LIF(Range.signed(10))
     return Network(
-        (Input("i", (6,)), Input("j", (3,))),
+        (Input("i", (6,), held="i" in held), Input("j", (3,), held="j" in held)),
         tuple(
             Population(name, size, lif, {"threshold": threshold}, {"x": index})
             for index, (name, size) in enumerate(zip("abc", sizes, strict=True))
@@ -77,6 +86,35 @@ def test_structures(structure, knobs):
     design = networks.design_of(network, a=knobs, b=knobs, c=knobs)
     samples = networks.random_samples(np.random.default_rng(7), network, 3, 6)
     replay(design, samples, gaps=0.3, stalls=0.3)
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+@pytest.mark.parametrize(
+    ("held", "knobs"),
+    [("i", (3, 1, 3)), ("ij", (2, 2, 1)), ("i", (2, 1, 1, "memory")), ("j", (1, 1, 1, "memory"))],
+)
+def test_structures_with_held_inputs(structure, held, knobs):
+    """A held input alone at its core, beside another, recurrence, delays; samples back to back."""
+    network = chain(STRUCTURES[structure], held=held, threshold=60)
+    design = networks.design_of(network, a=knobs, b=knobs, c=knobs)
+    samples = networks.random_samples(np.random.default_rng(8), network, 4, 5)
+    assert simulate(network, samples).spikes["a"].any()
+    replay(design, samples, gaps=0.3, stalls=0.3)
+
+
+def test_a_held_input_costs_its_events_once():
+    """Two slots, six events: 12 cycles in each step, or in the first one."""
+
+    def network(held):
+        population = Population("a", 5, LIF(Range.signed(10)), {"threshold": 20})
+        return Network((Input("i", (6,), held=held),), (population,), FORWARD[:1], Output("a"))
+
+    samples = np.ones((1, 40, 6), dtype=int)
+    once, each = (replay(networks.design_of(network(held), a=(3, 3, 1)), samples)
+                  for held in (True, False))  # fmt: skip
+    interval = networks.design_of(network(True), a=(3, 3, 1)).plans["a"].sweep_interval
+    assert interval < 12
+    assert each - once == 39 * (14 - interval)
 
 
 def test_samples_do_not_leak_into_each_other():

@@ -118,10 +118,9 @@ class ConnectedBoard:
 
 
 def _steps_of(events: InputEvents, value_bytes: int) -> Iterator[list[Any]]:
-    for values in events.values:
+    for number in range(events.samples):
         sample: list[Any] = []
-        for t in range(events.steps):
-            step = values[0 if events.is_held else t]
+        for step in events[number : number + 1].sent[0]:
             addresses = np.flatnonzero(step)
             sample.append((addresses, step[addresses] if value_bytes else None))
         yield sample
