@@ -1,11 +1,12 @@
-"""``python -m spikeloom.bench [NAME …]``: the rows whose names contain one of the words; all if
-there are none."""
+"""``python -m spikeloom.bench [NAME …]``: the rows so called, or else those whose names contain the
+word; all if there are none."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,7 @@ def main() -> None:
     results: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
     failed = False
 
-    def wanted(name: str) -> bool:
-        return not arguments.only or any(word in name for word in arguments.only)
-
-    for name in filter(wanted, (*BUILDS, *PROGRAMS)):
+    for name in _chosen((*BUILDS, *PROGRAMS), arguments.only):
         print(name, file=sys.stderr, flush=True)
         try:
             if name in BUILDS:
@@ -44,6 +42,13 @@ def main() -> None:
         write_json(file, results)
         write_page(results, arguments.page)
     sys.exit(failed)
+
+
+def _chosen(rows: Sequence[str], words: Sequence[str]) -> list[str]:
+    def is_meant(row: str, word: str) -> bool:
+        return row == word or (word not in rows and word in row)
+
+    return [row for row in rows if not words or any(is_meant(row, word) for word in words)]
 
 
 if __name__ == "__main__":

@@ -20,11 +20,15 @@ _BUILD_COLUMNS: Mapping[str, Callable[[dict[str, Any]], str]] = {
     "float": lambda r: _percent(r["accuracy"]["float"]),
     "samples": lambda r: f"{r['cosim']['samples']:,}",
     "mismatches": lambda r: str(r["cosim"]["mismatches"]),
-    "cycles": lambda r: f"{r['cosim']['cycles_per_sample']['mean']:,.0f}",
+    "cycles (estimated)": lambda r: _beside(
+        r["cosim"]["cycles_per_sample"]["mean"], r["estimate"]["cycles_per_sample"]
+    ),
     "÷ roofline": lambda r: f"{r['roofline']['ratio']:.2f}",
     "÷ overlapped": lambda r: f"{r['roofline']['overlapped_ratio']:.2f}",
-    "LUT4": lambda r: f"{r['resources']['lut4']['used']:,}",
-    "block RAM": lambda r: str(r["resources"]["bram"]["used"]),
+    "LUT4 (estimated)": lambda r: _beside(r["resources"]["lut4"]["used"], r["estimate"]["lut4"]),
+    "block RAM (estimated)": lambda r: _beside(
+        r["resources"]["bram"]["used"], r["estimate"]["bram"]
+    ),
     "Fmax best / median": lambda r: f"{r['fmax_mhz']['best']:.1f} / {r['fmax_mhz']['median']:.1f}",
     "clock": lambda r: f"{r['timing']['clock_mhz']:.1f}",
     "µs at clock": lambda r: _latency(r),
@@ -70,10 +74,10 @@ Every build goes through the whole flow, from the checkpoint to the bitstream, w
 it. Cycles come from the RTL's simulation, of each sample alone, over all samples of the test set;
 every spike and state word is compared. LUT4 counts occupied table sites after packing, carry and
 distributed RAM included. Fmax is nextpnr's, for the seeds {seeds}; clock is what the board was
-asked to run at. Latency is per sample, without the link; none at a clock that the first seed
-misses. *÷ roofline* is cycles over those of a design whose slowest core first accumulates its
-events (⌈N/L⌉ cycles each) and then sweeps (⌈N/U⌉ per step); *÷ overlapped* is over the larger of
-the two, as if they cost nothing beside each other.
+asked to run at. Latency is per sample, without the link, at that clock, with the seeds that reach
+it. What was estimated before synthesis stands in brackets. *÷ roofline* is cycles over those of a
+design whose slowest core first accumulates its events (⌈N/L⌉ cycles each) and then sweeps (⌈N/U⌉
+per step); *÷ overlapped* is over the larger of the two, as if they cost nothing beside each other.
 Energy: unavailable; nothing here was measured on a board.
 
 """
@@ -143,9 +147,15 @@ def _tools(builds: Mapping[str, dict[str, Any]]) -> str:
     return f"{named or 'none'}. Machine: {machine}. Written on {date.today().isoformat()}.\n"
 
 
+def _beside(measured: float, estimated: float | None) -> str:
+    return f"{measured:,.0f}" + ("" if estimated is None else f" ({estimated:,.0f})")
+
+
 def _latency(result: dict[str, Any]) -> str:
-    timing = result["timing"]
-    return f"{result['latency_us']:,.2f}" if timing["fmax_mhz"] >= timing["clock_mhz"] else "–"
+    """At the clock, with the seeds that reach it."""
+    clock = result["timing"]["clock_mhz"]
+    reach = [seed for seed, route in result["routes"].items() if route["fmax_mhz"] >= clock]
+    return f"{result['latency_us']:,.2f} (seed {', '.join(reach)})" if reach else "–"
 
 
 def _percent(value: float | None) -> str:
