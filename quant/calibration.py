@@ -14,12 +14,15 @@ from spikeloom.hls_model import BOOL, Range
 from spikeloom.quant.graph import MEMBRANE, Graph, Input, Population
 from spikeloom.quant.simulator import simulate, to_values
 
-__all__ = ["Statistics", "calibrate", "quantize_input"]
+__all__ = ["Statistics", "calibrate", "input_error", "quantize_input"]
 
 Array = npt.NDArray[np.float64]
 
 _CHUNK = 1 << 24
 """Recorded numbers that one chunk of samples may hold."""
+
+_PRECISION = 2.0**-20
+"""Relative difference within which values lie on a grid: a few roundings of single precision."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,26 +99,52 @@ class _Totals:
         return float(max((self.squared_membranes / (steps * self.size)) ** 0.5, 1e-30))
 
 
-def quantize_input(input: Input, values: npt.NDArray[Any], bits: int) -> hls_model.Input:
+def quantize_input(
+    input: Input, values: npt.NDArray[Any], bits: int, held: bool = False
+) -> hls_model.Input:
     """The integer input for calibrated ``values``: spikes, integers, or graded events.
 
-    Integers keep their values. Anything else is divided by a power of two: the largest unit that
-    is exact, or the smallest that fits ``bits`` bits of magnitude.
+    Integers keep their values. Anything else is divided by a unit: the largest power of two that
+    is exact, else the largest value's fraction that is, such as 1/255 for the pixels of images;
+    else by the smallest power of two that fits ``bits`` bits of magnitude.
     """
     peak = float(np.abs(values).max())
     is_signed = bool((values < 0).any())
     unit = 1.0
     if not _is_multiple(values, 1.0) or peak >= 1 << 15:
-        peak = peak or 1.0
-        smallest = 2.0 ** np.ceil(np.log2(peak / (2**bits - 1)))
-        exact = (
-            unit for unit in smallest * 2.0 ** np.arange(bits, 0, -1) if _is_multiple(values, unit)
-        )
-        unit = float(next(exact, smallest))
+        unit = _choose_unit(values, peak or 1.0, bits)
     if unit == 1.0 and not is_signed and peak <= 1:
-        return hls_model.Input(input.name, input.shape, BOOL)
-    top = (1 << int(np.ceil(peak / unit - 1e-9)).bit_length()) - 1
-    return hls_model.Input(input.name, input.shape, Range(-top if is_signed else 0, top), unit)
+        return hls_model.Input(input.name, input.shape, BOOL, held=held)
+    top = (1 << int(np.ceil(peak / unit * (1 - _PRECISION))).bit_length()) - 1
+    range = Range(-top if is_signed else 0, top)
+    return hls_model.Input(input.name, input.shape, range, unit, held)
+
+
+def _choose_unit(values: npt.NDArray[Any], peak: float, bits: int) -> float:
+    most = 2**bits - 1
+    smallest = 2.0 ** np.ceil(np.log2(peak / most))
+    for unit in smallest * 2.0 ** np.arange(bits, 0, -1):
+        if _is_multiple(values, unit):
+            return float(unit)
+    found = np.unique(np.abs(values))
+    if len(found) <= most + 1:
+        for count in range(1, most + 1):
+            levels = found * (count / peak)
+            if (np.abs(levels - np.rint(levels)) <= _PRECISION * levels).all():
+                return peak / count
+    return float(smallest)
+
+
+def input_error(input: hls_model.Input, values: npt.NDArray[Any]) -> dict[str, float]:
+    """``worst_error``: largest |difference| / largest |value|; ``mean_error``: root mean square
+    difference / root mean square value, of ``values`` as integers times the unit."""
+    difference = np.rint(values / input.unit) * input.unit - values
+    largest = max(float(np.abs(values).max()), 1e-30)
+    mean = max(float(np.sqrt(np.mean(np.square(values, dtype=np.float64)))), 1e-30)
+    return {
+        "worst_error": float(np.abs(difference).max()) / largest,
+        "mean_error": float(np.sqrt(np.mean(np.square(difference)))) / mean,
+    }
 
 
 def _is_multiple(values: npt.NDArray[Any], unit: float) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from spikeloom.hls_model import Network
 from spikeloom.hls_model.errors import SemanticsError
-from spikeloom.quant.calibration import calibrate, quantize_input
+from spikeloom.quant.calibration import calibrate, input_error, quantize_input
 from spikeloom.quant.graph import Graph
 from spikeloom.quant.populations import Leak, PopulationQuantizer
 from spikeloom.quant.report import Report, compare
@@ -62,6 +62,7 @@ def quantize_with_report(
     fraction_bits: int | None = None,
     room: Mapping[str, Room] | None = None,
     input_bits: int = 8,
+    held: bool | Collection[str] | None = None,
     margin: float = 1.25,
 ) -> Quantized:
     """Quantize a float graph.
@@ -88,6 +89,10 @@ def quantize_with_report(
         rounding below 1/16 of the threshold even if all of a sample's add up.
     input_bits
         Bits of the magnitude of an input that is not integer.
+    held
+        Inputs whose samples stay the same in each step, as with direct coding: their events are
+        sent and accumulated once per sample. All, none, or their names; by default those whose
+        calibration samples have no step axis.
     margin
         Factor between the largest calibrated state and its range's end, before the range is
         widened to a power of two.
@@ -101,9 +106,12 @@ def quantize_with_report(
     """
     _require_options(fraction_bits, input_bits, margin)
     _require_projections(graph, weight_bits)
+    constant = _held_inputs(graph, calibration, held)
     statistics = calibrate(graph, calibration, steps)
+    values = {n: v[:, :1] if n in constant else v for n, v in statistics.inputs.items()}
     inputs = {
-        i.name: quantize_input(i, statistics.inputs[i.name], input_bits) for i in graph.inputs
+        i.name: quantize_input(i, values[i.name], input_bits, i.name in constant)
+        for i in graph.inputs
     }
     units = {name: i.unit for name, i in inputs.items()}
     parts = [
@@ -138,12 +146,34 @@ def quantize_with_report(
     report = Report(
         {part.name: part.report() for part in parts},
         {name: r for part in parts for name, r in part.projection_reports().items()},
-        {n: {"lo": i.range.lo, "hi": i.range.hi, "unit": i.unit} for n, i in inputs.items()},
+        {
+            n: {"lo": i.range.lo, "hi": i.range.hi, "unit": i.unit, "held": i.held}
+            | input_error(i, values[n])
+            for n, i in inputs.items()
+        },
         comparison,
         graph.assumptions,
         tuple(messages),
     )
     return Quantized(network, report, scales)
+
+
+def _held_inputs(graph: Graph, samples: Any, held: bool | Collection[str] | None) -> set[str]:
+    """Names of the inputs that are held."""
+    shapes = {i.name: i.shape for i in graph.inputs}
+    if isinstance(held, bool):
+        return set(shapes) if held else set()
+    if held is not None:
+        unknown = [name for name in held if name not in shapes]
+        if unknown or isinstance(held, str):
+            raise SemanticsError(
+                f"held must be True, False, or a list of inputs, which are {list(shapes)}, not "
+                f"{held!r}"
+            )
+        return set(held)
+    if not isinstance(samples, Mapping):
+        samples = dict.fromkeys(shapes, samples)
+    return {n for n, s in shapes.items() if n in samples and np.ndim(samples[n]) == 1 + len(s)}
 
 
 def _require_projections(graph: Graph, weight_bits: int | Mapping[str, int]) -> None:

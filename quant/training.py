@@ -350,21 +350,21 @@ def _exported(tensor: Tensor, what: str) -> Any:
 
 
 def _events_of(input: Input, x: Tensor, steps: int | None) -> Tensor:
-    """Event values [samples, steps, size], or [samples, 1, size] if held."""
+    """Event values [samples, steps, size], or [samples, 1, size] if the same in all steps."""
     x = torch.as_tensor(x)
     shape = tuple(x.shape)
-    is_held = shape[1:] == input.shape
-    if is_held and steps is None:
+    is_constant = shape[1:] == input.shape
+    if is_constant and steps is None:
         raise SampleError(
             f"samples of shape {shape} hold no step axis; state how many steps they are presented "
             "for (steps=T)"
         )
-    if not is_held and (shape[2:] != input.shape or steps not in (None, shape[1])):
+    if not is_constant and (shape[2:] != input.shape or steps not in (None, shape[1])):
         raise SampleError(
             f"samples for {input.name!r} must have the shape [samples, steps, "
             f"{', '.join(map(str, input.shape))}], or the same without steps, not {shape}"
         )
-    values = x.reshape(shape[0], 1 if is_held else shape[1], input.size)
+    values = x.reshape(shape[0], 1 if is_constant else shape[1], input.size)
     if values.is_floating_point():
         values = values if input.unit == 1 else values / input.unit
         rounded = values.detach().round()
@@ -376,5 +376,10 @@ def _events_of(input: Input, x: Tensor, steps: int | None) -> Tensor:
         raise SampleError(
             f"event values of {input.name!r} must lie in {input.range}, not "
             f"[{lowest:g}, {highest:g}]"
+        )
+    if input.held and not torch.equal(values, values[:, :1].expand_as(values)):
+        raise SampleError(
+            f"samples for {input.name!r}, which is held, must be the same in each step; give them "
+            "without a step axis, and their steps"
         )
     return values

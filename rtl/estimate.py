@@ -109,17 +109,23 @@ def link_estimate(family: Family, is_loadable: bool = False) -> Estimate:
 
 
 def step_cycles(plan: CorePlan, activity: Mapping[str, float] | None = None) -> float:
-    """Cycles that one step takes this core when it is never kept waiting.
+    """Cycles that one step takes this core when it is never kept waiting, those for the events of
+    held inputs spread over the steps.
 
     Parameters
     ----------
     activity : events per step by input and population; by default a tenth of its size
     """
-    arriving = sum(
+    cycles = _arriving(plan, activity, held=False) * plan.slots + plan.issue_cycles
+    return max(cycles, plan.sweep_interval) + _arriving(plan, activity, held=True) * plan.slots
+
+
+def _arriving(plan: CorePlan, activity: Mapping[str, float] | None, held: bool) -> float:
+    return sum(
         activity[name] if activity else _ACTIVITY * plan.network.node(name).size
         for name, _ in plan.sources
+        if plan.is_held(name) == held
     )
-    return max(arriving * plan.slots + plan.issue_cycles, plan.sweep_interval)
 
 
 def sweep_starts(plan: CorePlan, arriving: Iterable[int]) -> list[int]:
@@ -142,14 +148,16 @@ def sweep_starts(plan: CorePlan, arriving: Iterable[int]) -> list[int]:
 def sample_cycles(
     plans: Sequence[CorePlan], steps: int, activity: Mapping[str, float] | None = None
 ) -> float:
-    """Cycles from a sample's first event to its last output, on average: the slowest core's steps,
-    and what the others need for a step when that one has finished."""
-    cycles = [step_cycles(plan, activity) for plan in plans]
+    """Cycles from a sample's first event to its last output, on average: what held inputs send
+    before the first step, the slowest core's steps, and what the others need for a step when that
+    one has finished."""
+    held = [_arriving(plan, activity, held=True) * plan.slots for plan in plans]
+    cycles = [step_cycles(p, activity) - h for p, h in zip(plans, held, strict=True)]
     latency = sum(
         plan.accumulate_latency + plan.handover_latency + plan.schedule.latency + _TOKEN_LATENCY
         for plan in plans
     )
-    return steps * max(cycles) + sum(cycles) - max(cycles) + latency
+    return steps * (max(held) + max(cycles)) + sum(cycles) - max(cycles) + latency
 
 
 def _luts(plan: CorePlan) -> int:
@@ -225,10 +233,15 @@ def _accumulator_luts(plan: CorePlan) -> int:
     sums = sum(widths)
     luts = plan.lanes * sum(_adder_luts(plan.family, width) for width in widths)
     if plan.accumulators == "memory":
+        luts += plan.lanes * sums * plan.keeps_sums
         if plan.family.has_lut_ram:
-            luts += ceil(plan.lanes * sums / _LUT_RAM_BITS) * 4 * ceil(plan.slots / _LUT_RAM_WORDS)
-    elif plan.slots > 1:
-        luts += plan.lanes * sums * plan.slots // 2
+            words = ceil(plan.slots / _LUT_RAM_WORDS) * (1 + plan.keeps_sums)
+            luts += ceil(plan.lanes * sums / _LUT_RAM_BITS) * 4 * words
+    else:
+        luts += plan.lanes * sums * plan.slots // 2 * (plan.slots > 1)
+        # A table chooses what is kept, which takes registers of its own.
+        kept = 1 if plan.family.has_spare_registers else 2
+        luts += plan.lanes * sums * plan.slots * kept * plan.keeps_sums
     if plan.is_graded:
         luts += plan.lanes * len(plan.ports) * _product_luts(plan.family, *_graded(plan))
     return luts
@@ -309,7 +322,8 @@ def _blocks(plan: CorePlan) -> int:
         )
     if plan.accumulators == "memory":
         sums = sum(shape_of(plan.accumulator_range(port)).width for port in plan.ports)
-        blocks += plan.banks * ceil(plan.bank_lanes * sums / 16) * ceil(plan.slots / 256)
+        memories = plan.banks * ceil(plan.bank_lanes * sums / 16) * ceil(plan.slots / 256)
+        blocks += memories * (1 + plan.keeps_sums)
     if plan.sweep > 1:
         blocks += _state_blocks(plan)
     sources = len(plan.sources)

@@ -37,6 +37,7 @@ from spikeloom.quant import (
     quantize_with_report,
     simulate,
 )
+from spikeloom.quant.calibration import input_error, quantize_input
 from spikeloom.quant.templates import decays
 
 STEPS = 8
@@ -237,7 +238,7 @@ def test_samples_of_any_kind_set_the_input():
         (3, Range(0, 3), 1.0),
         (-1, Range(-1, 1), 1.0),
         (0.75, Range(0, 3), 0.25),
-        (1 / 3, Range(0, 255), 2.0**-9),
+        (1 / 3, Range(0, 1), 1 / 3),
     ):
         network = quantize_with_report(graph, calibration=samples * factor).network
         assert (network.inputs[0].range, network.inputs[0].unit) == (range_, unit), factor
@@ -252,6 +253,11 @@ def test_samples_of_any_kind_set_the_input():
         ({"fraction_bits": -1}, r"fraction_bits must lie in \[0, 24\], not -1"),
         ({"input_bits": 0}, "input_bits must lie"),
         ({"margin": 0.5}, "margin must be at least 1"),
+        ({"held": ["im"]}, r"held must be .* a list of inputs, which are \['in'\], not "),
+            {"held": ["im"]},
+            r"held must be True, False, or a list of inputs, which are \['in'\], not ",
+        ),
+        ({"held": "in"}, r"held must be .*, not 'in'"),
         ({"leak": "exact"}, "leak must be 'auto', 'shift' or 'scale', not 'exact'"),
     ],
 )
@@ -290,12 +296,58 @@ def test_wrong_labels_are_refused():
         quantize(graph, calibration=samples, labels=np.zeros(3))
 
 
-def test_held_inputs_are_presented_in_each_step():
+@pytest.mark.parametrize(
+    ("values", "bits", "range_", "unit"),
+    [
+        (np.arange(256, dtype=np.float32) / np.float32(255), 8, Range(0, 255), 1 / 255),
+        (np.arange(251) / 255, 8, Range(0, 255), 1 / 255),
+        (np.arange(17) / 16, 8, Range(0, 31), 1 / 16),
+        (np.arange(-3, 4) / 7, 8, Range(-3, 3), 1 / 7),
+        (np.arange(256) / 255, 4, Range(0, 15), 2.0**-3),
+        (np.linspace(0, 1, 1000) ** 0.5, 8, Range(0, 255), 2.0**-7),
+    ],
+    ids=["pixels", "darker pixels", "sixteenths", "signed", "too few bits", "no grid"],
+)
+def test_pixels_get_the_unit_of_their_grid(values, bits, range_, unit):
+    """Direct coding: intensities become graded events, exactly where they lie on a grid."""
+    found = quantize_input(Input("in", values.shape), values, bits)
+    assert found.range == range_
+    assert found.unit == pytest.approx(unit, rel=1e-6)
+    error = input_error(found, values)
+    if bits == 8 and len(values) < 1000:
+        assert error["worst_error"] < 1e-6
+    else:
+        assert unit / 4 < error["worst_error"] <= unit / 2 + 1e-6
+        assert 0 < error["mean_error"] < 2 * error["worst_error"]
+
+
+def test_samples_without_a_step_axis_are_held():
     graph, samples = trained()
-    held = samples[:, 0]
-    repeated = np.repeat(held[:, None], 6, axis=1)
-    one = quantize_with_report(graph, calibration=held, steps=6).network
-    assert one.hash == quantize_with_report(graph, calibration=repeated).network.hash
+    constant = samples[:, 0]
+    repeated = np.repeat(constant[:, None], 6, axis=1)
+    quantized = quantize_with_report(graph, calibration=constant, steps=6)
+    assert quantized.network.inputs[0].held
+    assert quantized.report.inputs["in"]["held"]
+    changing = quantize_with_report(graph, calibration=repeated).network
+    assert not changing.inputs[0].held
+    assert replace(quantized.network, inputs=changing.inputs).hash == changing.hash
+    for held, result in ((True, True), (["in"], True), (False, False), ([], False)):
+        network = quantize_with_report(graph, calibration=repeated, held=held).network
+        assert network.inputs[0].held == result
+    assert (
+        quantize_with_report(graph, calibration=constant, steps=6, held=False).network.hash
+        == changing.hash
+    )
+
+
+def test_held_samples_that_change_are_refused():
+    graph, samples = trained()
+    with pytest.raises(
+        SampleError,
+        match=r"samples for 'in', which is held, must be the same in each step, and sample \d+ has "
+        r"\d at address \d+ in step 0 and \d in step \d; .*--no-held",
+    ):
+        quantize(graph, calibration=samples, held=True)
 
 
 def quantized_layer(steps=(0.25, 0.125), bits=3) -> Graph:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import networks
 import numpy as np
 import pytest
@@ -20,8 +22,9 @@ from spikeloom.hls_model import (
     ScaleLeak,
     ShiftLeak,
 )
+from spikeloom.hls_model.reference import events_per_step
 from spikeloom.rtl.design import Design
-from spikeloom.rtl.estimate import blocks_for, estimate, step_cycles
+from spikeloom.rtl.estimate import blocks_for, estimate, sample_cycles, step_cycles
 from spikeloom.rtl.families import FAMILIES
 from spikeloom.rtl.plan import CorePlan
 
@@ -163,3 +166,34 @@ def test_cycles_are_those_of_the_hardware():
     cycles = replay(design, {"i": np.ones((1, steps, 20), dtype=int)})
     estimated = steps * step_cycles(design.plans["p"], {"i": 20})
     assert estimated <= cycles <= estimated * 1.05 + 60
+
+
+@pytest.mark.parametrize("knobs", [(4, 2, 1), (12, 1, 1)], ids=["events", "sweeps"])
+def test_cycles_with_a_held_input_are_those_of_the_hardware(knobs):
+    """Its events cost cycles once, whether steps are then as long as their sweeps or not."""
+    network = network_of(size=12, sources=20)
+    network = replace(network, inputs=(replace(network.inputs[0], held=True),))
+    design = networks.design_of(network, p=knobs)
+    plan, steps = design.plans["p"], 20
+    samples = np.ones((1, steps, 20), dtype=int)
+    activity = events_per_step(network, samples)
+    assert activity["i"] == 20 / steps
+    cycles = replay(design, {"i": samples})
+    estimated = sample_cycles([plan], steps, activity)
+    assert estimated == pytest.approx(cycles, rel=0.05, abs=40)
+    assert cycles == pytest.approx(20 * plan.slots + steps * plan.sweep_interval, abs=60)
+
+
+def test_what_held_inputs_add_to_is_kept_in_more_tables_or_memory():
+    network = network_of(size=32, sources=20)
+    loop = Projection("p", "p", np.ones((32, 32), dtype=int), delay=1)
+    network = replace(network, projections=(*network.projections, loop))
+    held = replace(network, inputs=(replace(network.inputs[0], held=True),))
+    for family in ("ecp5", "ice40up"):
+        for knobs in ((8, 2, 1, "registers"), (8, 2, 1, "memory")):
+            without, kept = (
+                estimate(CorePlan(n, "p", FAMILIES[family], 30.0, *knobs)) for n in (network, held)
+            )
+            assert kept.luts > without.luts
+            more = kept.blocks - without.blocks
+            assert bool(more) == (family == "ice40up" and knobs[3] == "memory")
