@@ -1,4 +1,5 @@
-"""Number types, the neuron language, the integer network and its reference. Needs NumPy only."""
+"""Number types, the neuron language, the integer network and its reference. Needs NumPy,
+and numba for one loop."""
 
 from spikeloom.hls_model.adaptive import AdaptiveLIF
 from spikeloom.hls_model.gated import GatedUnit, SigmoidTable

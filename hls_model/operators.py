@@ -106,6 +106,14 @@ def _select_bounds(condition: Range, a: Range, b: Range) -> Range:
     return a | b
 
 
+def _select(condition: Array, a: Array, b: Array) -> Any:
+    # np.where takes one element at a time. A difference may wrap around, and comes back.
+    # (Functions rather than operators, which would warn of it for scalars.)
+    difference = np.subtract(a, b)
+    chosen = np.not_equal(condition, 0).astype(difference.dtype)
+    return np.asarray(np.add(b, np.multiply(difference, chosen)))
+
+
 def _saturate_bounds(a: Range, *, range: Range) -> Range:
     return Range(min(max(a.lo, range.lo), range.hi), min(max(a.hi, range.lo), range.hi))
 
@@ -164,7 +172,7 @@ _TABLE = (
         _compare(lambda a, b: a.is_constant and a == b, lambda a, b: a.hi < b.lo or b.hi < a.lo),
         lambda a, b: a == b,
     ),
-    Operator("select", _select_bounds, lambda c, a, b: np.asarray(np.where(c != 0, a, b))),
+    Operator("select", _select_bounds, _select),
     Operator("minimum", _corners(min), np.minimum),
     Operator("maximum", _corners(max), np.maximum),
     Operator(

@@ -1,12 +1,17 @@
-"""The bit-accurate reference: simulates an integer network in batches, at BLAS speed.
+"""The bit-accurate reference: simulates an integer network in batches, at BLAS speed or above it.
 
-Weighted sums are matrix products in floating point wherever a bound on Σ|w|·max|e| proves that
-every partial sum is an integer below the significand's limit, hence exact in any order.
+Weighted sums of spikes are added up event by event (:mod:`.spike_sums`). Those of graded events,
+and all where it would not repay, are matrix products in floating point wherever a bound on
+Σ|w|·max|e| proves that every partial sum is an integer below the significand's limit, hence exact
+in any order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -18,16 +23,29 @@ from spikeloom.hls_model.errors import RangeError
 from spikeloom.hls_model.network import EVENTS, Network, Output, Population, Projection
 from spikeloom.hls_model.neuron import as_argument
 from spikeloom.hls_model.numpy_backend import NumpyBackend
-from spikeloom.hls_model.ranges import Range
+from spikeloom.hls_model.ranges import BOOL, Range
 from spikeloom.hls_model.samples import InputEvents, to_events
+from spikeloom.hls_model.spike_sums import spike_sums
 from spikeloom.hls_model.values import Value
 
-__all__ = ["Result", "components", "events_per_step", "readout", "simulate", "simulate_batches"]
+__all__ = [
+    "Result",
+    "components",
+    "events_per_step",
+    "processors",
+    "readout",
+    "simulate",
+    "simulate_batches",
+]
 
 Array = npt.NDArray[Any]
 
-_BATCH_ELEMENTS = 1 << 25
+_BATCH_ELEMENTS = 1 << 24
 """Input values that one batch may hold: bounds the memory, whatever the test set's size."""
+
+_REPAYS = 1 << 34
+"""Synaptic operations, silent ones included, above which loading the compiled loop takes less time
+than it saves."""
 
 
 @dataclass(frozen=True)
@@ -87,17 +105,43 @@ def simulate_batches(
     first = next(iter(events.values()))
     widest = max(*(i.size for i in network.inputs), *(p.size for p in network.populations))
     batch = max(1, _BATCH_ELEMENTS // (widest * first.steps))
-    for start in range(0, first.samples, batch):
+    by_event = network.synapses * first.samples * first.steps > _REPAYS
+
+    def run(start: int) -> Result:
         part = {name: e[start : start + batch] for name, e in events.items()}
-        yield _Simulation(network, part).run(record)
+        return _Simulation(network, part, by_event).run(record)
+
+    starts = range(0, first.samples, batch)
+    # Matrix products have threads of their own.
+    return _in_threads(run, starts) if by_event else map(run, starts)
+
+
+def _in_threads(run: Callable[[int], Result], starts: Iterable[int]) -> Iterator[Result]:
+    """``map(run, starts)`` on all processors, with no more results waiting than there are."""
+    with ThreadPoolExecutor(processors()) as pool:
+        waiting: deque[Future[Result]] = deque()
+        for start in starts:
+            waiting.append(pool.submit(run, start))
+            if len(waiting) > processors():
+                yield waiting.popleft().result()
+        for future in waiting:
+            yield future.result()
+
+
+def processors() -> int:
+    """How many this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def events_per_step(
     network: Network, samples: Any, *, steps: int | None = None
 ) -> dict[str, float]:
-    """Mean number of events that each input and population sends in a step."""
+    """Mean number of events that each input and population sends in a step; what a held input
+    sends once is spread over the steps."""
     events = to_events(network, samples, steps)
-    sent = {name: float((e.values != 0).sum(axis=2).mean()) for name, e in events.items()}
+    sent = {name: float(e.sent_per_step.mean()) for name, e in events.items()}
     result = simulate(network, samples, steps=steps)
     return sent | {n: float((s != 0).sum(axis=2).mean()) for n, s in result.spikes.items()}
 
@@ -105,45 +149,54 @@ def events_per_step(
 class _Simulation:
     """One batch. Arrays are [steps, samples, size] inside, so that a step is contiguous."""
 
-    def __init__(self, network: Network, inputs: Mapping[str, InputEvents]) -> None:
+    def __init__(self, network: Network, inputs: Mapping[str, InputEvents], by_event: bool) -> None:
         self.network = network
         self.inputs = inputs
+        self.by_event = by_event
         first = next(iter(inputs.values()))
         self.steps, self.samples = first.steps, first.samples
         self.events: dict[str, Array] = {}
         self.neurons = {p.name: _Neurons(network, p, self.samples) for p in network.populations}
 
     def run(self, record: bool) -> Result:
-        network = self.network
         states: dict[str, dict[str, Array]] = {}
-        for component in components(network):
+        for component in components(self.network):
             recorded = {name: self.neurons[name].allocate(self.steps) for name in component}
             self.events |= {name: words.pop(EVENTS) for name, words in recorded.items()}
-            outside = {name: self._sums_from_outside(name, component) for name in component}
-            for t in range(self.steps):
-                for name in component:
-                    sums = {p: s[t] for p, s in outside[name].items()}
-                    self._add_recurrent(sums, name, component, t)
-                    self.events[name][t] = self.neurons[name].step(sums)
-                    for word, array in recorded[name].items():
-                        array[t] = self.neurons[name].state[word]
-            states |= recorded
+            if record:
+                states |= recorded
+            self._run_component(component, states)
         return self._result(states, record)
 
-    def _sums_from_outside(self, name: str, component: tuple[str, ...]) -> dict[str, Array]:
-        """Bias plus all that arrives from outside a loop, for all steps at once."""
-        sums: dict[str, Array] = {}
+    def _run_component(
+        self, component: tuple[str, ...], states: Mapping[str, Mapping[str, Array]]
+    ) -> None:
+        outside = {
+            projection: self._currents(projection)
+            for name in component
+            for projection in self.network.into(name)
+            if projection.source not in component
+        }
+        for t in range(self.steps):
+            for name in component:
+                neurons = self.neurons[name]
+                self.events[name][t] = neurons.step(self._sums(name, outside, t))
+                for word, array in states.get(name, {}).items():
+                    array[t] = neurons.state[word]
+
+    def _sums(self, name: str, outside: Mapping[Projection, Array], t: int) -> dict[str, Array]:
+        """Bias plus all that arrives in a step, by port: [samples, size]."""
         population = self.network.population(name)
+        sums: dict[str, Array] = {}
         for port in population.neuron.ports:
-            total: Array = np.broadcast_to(
-                np.asarray(population.bias.get(port, 0), dtype=np.int64),
-                (self.steps, self.samples, population.size),
-            )
+            total: Any = population.bias.get(port, 0)
             for projection in self.network.into(name, port):
-                if projection.source in component:
-                    continue
-                total = total + self._currents(projection)
-            sums[port] = total
+                if projection in outside:
+                    total = total + outside[projection][t]
+                elif t >= projection.delay:
+                    events = self.events[projection.source][t - projection.delay]
+                    total = total + self._product(projection, events)
+            sums[port] = np.asarray(total)
         return sums
 
     def _currents(self, projection: Projection) -> Array:
@@ -151,10 +204,12 @@ class _Simulation:
         source = self.inputs.get(projection.source)
         if source is None:
             events = self.events[projection.source]
+            flat = self._product(projection, events.reshape(-1, events.shape[-1]))
+            currents = flat.reshape(*events.shape[:2], -1)
         else:
-            events = source.values.transpose(1, 0, 2)
-        flat = events.reshape(-1, events.shape[-1])
-        currents = self._product(projection, flat).reshape(*events.shape[:2], -1)
+            events = source.values
+            flat = self._product(projection, events.reshape(-1, events.shape[-1]))
+            currents = flat.reshape(*events.shape[:2], -1).swapaxes(0, 1)
         if currents.shape[0] != self.steps:
             currents = np.broadcast_to(currents, (self.steps, *currents.shape[1:]))
         if projection.delay == 0:
@@ -164,23 +219,28 @@ class _Simulation:
         return delayed
 
     def _product(self, projection: Projection, events: Array) -> Array:
+        """``events @ weights.T`` in the type that the target's neurons compute with."""
         range = self.network.event_range(projection.source)
-        return exact_product(events, projection.weights, max(-range.lo, range.hi))
-
-    def _add_recurrent(
-        self, sums: dict[str, Array], name: str, component: tuple[str, ...], t: int
-    ) -> None:
-        for projection in self.network.into(name):
-            if projection.source in component and t >= projection.delay:
-                events = self.events[projection.source][t - projection.delay]
-                sums[projection.port] = sums[projection.port] + self._product(projection, events)
+        dtype = self.neurons[projection.target].backend.dtype
+        if self.by_event and range in BOOL:
+            return spike_sums(events, projection.weights, dtype)
+        largest = max(-range.lo, range.hi)
+        return exact_product(events, projection.weights, largest).astype(dtype, copy=False)
 
     def _result(self, states: Mapping[str, Mapping[str, Array]], record: bool) -> Result:
+        delivered = self._readout(self.network.output)
+        taps = {tap: self._readout(tap) for tap in self.network.taps}
+        if not record:
+            return Result({}, {}, delivered, taps)
         spikes = {name: e.swapaxes(0, 1) for name, e in self.events.items()}
         words = {name: {w: a.swapaxes(0, 1) for w, a in s.items()} for name, s in states.items()}
-        delivered = readout(self.network.output, spikes, words)
-        taps = {tap: readout(tap, spikes, words) for tap in self.network.taps}
-        return Result(spikes, words, delivered, taps) if record else Result({}, {}, delivered, taps)
+        return Result(spikes, words, delivered, taps)
+
+    def _readout(self, output: Output) -> Array:
+        """:func:`readout` without a record of the states."""
+        if output.source == EVENTS:
+            return np.asarray(self.events[output.population].sum(axis=0, dtype=np.int64))
+        return self.neurons[output.population].state[output.source].astype(np.int64)
 
 
 class _Neurons:

@@ -30,9 +30,9 @@ _REPEATS = 3
 def reference() -> dict[str, Any]:
     """MNIST's test set through 784-128-10, in the reference and in snnTorch, both in this run.
 
-    The same input spikes and weights (leaks are rounded in one, not in the other), on all processors, without gradients: from an int8 array of
-    spikes in memory to the output's spike counts, batched by each program. A warm-up run each,
-    then the best of three; snnTorch's are those of its fastest batch size.
+    The same input spikes and weights (leaks are rounded in one, not in the other), on all
+    processors, without gradients: from an int8 array of spikes in memory to the output's spike
+    counts. A warm-up run each, then the best of three; snnTorch in its fastest batch size.
     """
     import torch
 
