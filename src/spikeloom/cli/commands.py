@@ -292,6 +292,19 @@ def reweight(
     _show(report, out or folder, json)
 
 
+def plot(
+    folder: Folder,
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="FILE", help=".svg, .png or .pdf. [default: DIR/report.svg]"),
+    ] = None,
+) -> None:
+    """Draw what the report says: cycles and their bounds, resources, seconds."""
+    from spikeloom.flow.plot import plot_report
+
+    typer.echo(plot_report(folder, file))
+
+
 def flash(
     folder: Folder,
     persist: Persist = False,
@@ -342,6 +355,7 @@ def add_to(app: typer.Typer) -> None:
         synth,
         build,
         reweight,
+        plot,
         flash,
         boards,
         doctor,
