@@ -62,6 +62,8 @@ class Input:
             raise NetworkError(f"events of {self.name!r} must fit 64 bits, and {self.range} do not")
         if not 0 < self.unit < inf:
             raise NetworkError(f"the unit of {self.name!r} must be positive, not {self.unit}")
+        if not isinstance(self.held, bool):
+            raise NetworkError(f"held of {self.name!r} must be True or False, not {self.held!r}")
 
     @property
     def size(self) -> int:
@@ -147,6 +149,10 @@ class Projection:
         smallest = next(t for t in (np.int8, np.int16, np.int32, np.int64) if _fits(range, t))
         object.__setattr__(self, "weights", weights.astype(smallest))
         object.__setattr__(self, "bits", self.bits or needed)
+
+
+_Arriving = tuple[tuple[Projection, Range], ...]
+"""Projections with the range of the events that they carry."""
 
 
 @dataclass(frozen=True)
@@ -326,11 +332,21 @@ class Network:
 
         Each address sends at most one event per step.
         """
+        arriving = tuple((p, self.event_range(p.source)) for p in self.into(name, port))
+        # Fitting a board asks thousands of times, and adding a million weights takes a while.
+        if (name, arriving) not in self._accumulator_ranges:
+            self._accumulator_ranges[name, arriving] = self._sum_range(name, arriving)
+        return self._accumulator_ranges[name, arriving]
+
+    @cached_property
+    def _accumulator_ranges(self) -> dict[tuple[str, _Arriving], Range]:
+        return {}
+
+    def _sum_range(self, name: str, arriving: _Arriving) -> Range:
         # Python integers: nothing overflows, whatever ranges a user declares.
         lo = np.zeros(self.population(name).size, dtype=object)
         hi = lo.copy()
-        for projection in self.into(name, port):
-            events = self.event_range(projection.source)
+        for projection, events in arriving:
             weights = projection.weights
             exact = object if weights.dtype == np.int64 else np.int64
             positive = np.maximum(weights, 0).sum(axis=1, dtype=exact).astype(object)

@@ -46,9 +46,9 @@ class AccumulatorMemory(wiring.Component):
         super().__init__({
             "slot":       In(range(plan.slots)),
             "accumulate": In(1),
-            "held":       In(plan.keeps_sums),
+            "held":       In(int(plan.keeps_sums)),
             "sweep":      In(1),
-            "last":       In(plan.held_count > 0),
+            "last":       In(int(plan.held_count > 0)),
             "addends":    In(addends),
             "totals":     Out(self._totals),
         })

@@ -33,8 +33,8 @@ class OperationLayout(data.StructLayout):
             "slot":       range(plan.slots),
             "part":       range(plan.parts),
             "value":      shape_of(plan.source_range) if plan.is_graded else 0,
-            "last":       plan.held_count > 0,
-            "held":       plan.keeps_sums,
+            "last":       int(plan.held_count > 0),
+            "held":       int(plan.keeps_sums),
         })
 
 

@@ -229,7 +229,7 @@ def holding(rng: np.random.Generator, network: Network) -> Network:
     """``network`` with at least one of its inputs held."""
     chosen = rng.integers(len(network.inputs))
     inputs = tuple(
-        replace(i, held=index == chosen or bool(rng.integers(2)))
+        replace(i, held=bool(index == chosen or rng.integers(2)))
         for index, i in enumerate(network.inputs)
     )
     return replace(network, inputs=inputs)

@@ -20,6 +20,7 @@ from spikeloom.hls_model import (
     simulate,
 )
 from spikeloom.hls_model.errors import MismatchError, SampleError
+from spikeloom.hls_model.reference import events_per_step
 from spikeloom.hls_model.samples import InputEvents
 from spikeloom.sim import cosim
 from spikeloom.sim.cosim import cosimulate
@@ -137,10 +138,48 @@ def test_inputs_that_the_output_does_not_wait_for():
     assert report.samples == 3
 
 
-def test_held_input(design):
-    held = np.array([[1, 0, 1, 1, 0], [0, 1, 1, 1, 1]])
-    report = cosimulate(design, held, steps=3)
+def test_constant_samples(design):
+    constant = np.array([[1, 0, 1, 1, 0], [0, 1, 1, 1, 1]])
+    report = cosimulate(design, constant, steps=3)
     assert report.spikes_compared == 2 * 3 * 7
+
+
+def test_held_input():
+    """Through Verilog, beside recurrence and another input; its events count once everywhere."""
+    rng = np.random.default_rng(21)
+    network = Network(
+        (Input("i", (30,), Range(-3, 4), held=True), Input("j", (3,))),
+        (
+            Population("a", 12, LIF(Range.signed(12)), {"threshold": 90}),
+            Population("b", 5, LIF(Range.signed(10)), {"threshold": 9}),
+        ),
+        (
+            Projection("i", "a", rng.integers(-3, 4, (12, 30))),
+            Projection("j", "a", rng.integers(-8, 8, (12, 3))),
+            Projection("a", "a", rng.integers(-8, 8, (12, 12)), delay=1),
+            Projection("a", "b", rng.integers(-8, 8, (5, 12))),
+            Projection("i", "b", rng.integers(-8, 8, (5, 30)), delay=2),
+        ),
+        Output("b"),
+    )
+    design = networks.design_of(network, a=(3, 1, 1, "memory"), b=(5, 5, 1))
+    samples = networks.random_samples(rng, network, 20, 7)
+    samples["i"][0] = 1
+    assert simulate(network, samples).spikes["b"].any()
+    alone = cosimulate(design, samples)
+    assert cosimulate(design, samples, gaps=0.3, stalls=0.3, isolate=False).samples == 20
+    core = alone.roofline.cores[0]
+    events = events_per_step(network, samples)
+    assert core.events == pytest.approx(
+        7 * (events["i"] + events["j"]) + delivered(network, samples)
+    )
+    once = (samples["i"][:, 0] != 0).sum() / 20
+    assert events["i"] * 7 == pytest.approx(once)
+
+
+def delivered(network, samples):
+    """Events per sample that the recurrent projection of ``a`` delivers before the last step."""
+    return (simulate(network, samples).spikes["a"][:, :-1] != 0).sum() / len(samples["i"])
 
 
 def test_limit(design):
