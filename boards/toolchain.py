@@ -21,6 +21,7 @@ from spikeloom.boards.result import BuildResult, read_timing
 from spikeloom.boards.tools import YOSYS, Tool, find_tool, run_tool
 from spikeloom.boards.workplace import BLOCKS, NAME, RESULT, workplace
 from spikeloom.hls_model.errors import FitError, TimingError, ToolError
+from spikeloom.rtl.verilog import collector_paused
 
 __all__ = ["elaborate", "synthesise"]
 
@@ -166,7 +167,8 @@ def elaborate(top: Any, board: Board, plan: ClockPlan, flow: Flow, folder: Path)
     from spikeloom.boards.domain import BoardTop
 
     # Without source locations the files do not depend on where Spikeloom is installed.
-    files = board.platform().prepare(BoardTop(top, board, plan), NAME, emit_src=False).files
+    with collector_paused():
+        files = board.platform().prepare(BoardTop(top, board, plan), NAME, emit_src=False).files
     for suffix in (".il", flow.constraints):
         content = files[f"{NAME}{suffix}"]
         text = content if isinstance(content, str) else content.decode()

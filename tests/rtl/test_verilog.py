@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
+from amaranth.back import verilog
+from amaranth.hdl import Module, signed, unsigned
+from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
 
 from spikeloom.hls_model import BOOL
 from spikeloom.hls_model.errors import ToolError
@@ -20,6 +27,42 @@ def test_top_module_and_ports():
     assert "module my_queue(" in text
     assert "input [3:0] i__payload" in text
     assert "(* src" not in text
+
+
+class Table(wiring.Component):
+    """Words that are signed, or do not fill the memory, or none at all."""
+
+    def __init__(self, shape, depth, init):
+        self._contents = {"shape": shape, "depth": depth, "init": init}
+        super().__init__({"address": In(range(max(depth, 2))), "data": Out(shape)})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.cells = cells = Memory(**self._contents)
+        port = cells.read_port()
+        m.d.comb += [port.addr.eq(self.address), self.data.eq(port.data)]
+        return m
+
+
+@pytest.mark.parametrize(
+    ("shape", "depth", "init"),
+    [
+        (unsigned(70), 3, [1 << 69, 0, (1 << 70) - 2]),
+        (signed(5), 4, [-16, 15, -1, 3]),
+        (unsigned(4), 6, [9, 8]),
+        (unsigned(1), 2, []),
+    ],
+)
+def test_contents_of_memories_are_those_that_amaranth_writes(shape, depth, init):
+    ours = to_verilog(Table(shape, depth, init), "top")
+    assert "endmodule" in ours
+    table = Table(shape, depth, init)
+    assert ours == verilog.convert(table, name="top", emit_src=False, strip_internal_attrs=True)
+
+
+def test_garbage_is_collected_afterwards():
+    to_verilog(queue(), "top")
+    assert gc.isenabled()
 
 
 def test_missing_yosys_is_named(monkeypatch, tmp_path):
