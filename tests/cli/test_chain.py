@@ -75,6 +75,8 @@ def test_a_rerun_skips_everything(build, chain, checkpoint):
         ("preset", "norse", ["import", "quantize"]),
         ("dt", 1e-3, ["import"]),
         ("weight_bits", 4, ["quantize"]),
+        ("input_bits", 4, ["quantize"]),
+        ("held", False, ["quantize"]),
         ("lanes", 2, ["generate", "cosim", "synth"]),
         ("target_mhz", 30.0, ["generate", "cosim", "synth"]),
         ("limit", 3, ["cosim"]),

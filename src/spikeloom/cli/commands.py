@@ -56,9 +56,21 @@ Dt = Annotated[
     float | None, typer.Option(metavar="SECONDS", help="Length of a step, if the file lacks it.")
 ]
 Steps = Annotated[
-    int | None, typer.Option(metavar="T", min=1, help="Steps of a sample that is held constant.")
+    int | None, typer.Option(metavar="T", min=1, help="Steps of samples without a step axis.")
 ]
 WeightBits = Annotated[int | None, typer.Option(metavar="N", min=2, max=8, help="Of the weights.")]
+InputBits = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, max=15, help="Of an input that is not integer. [default: 8]"),
+]
+Held = Annotated[
+    bool | None,
+    typer.Option(
+        "--held/--no-held",
+        help="Whether a sample's input is the same in each step, and so accumulated once. "
+        "[default: if samples have no step axis]",
+    ),
+]
 Lanes = Annotated[
     int | None, typer.Option(metavar="L", min=1, help="Accumulators that an event feeds at once.")
 ]
@@ -111,6 +123,8 @@ def build(
     dt: Dt = None,
     steps: Steps = None,
     weight_bits: WeightBits = None,
+    input_bits: InputBits = None,
+    held: Held = None,
     lanes: Lanes = None,
     units: Units = None,
     target_mhz: TargetMhz = None,
@@ -138,6 +152,8 @@ def build(
         dt=dt,
         steps=steps,
         weight_bits=weight_bits,
+        input_bits=input_bits,
+        held=held,
         lanes=lanes,
         units=units,
         target_mhz=target_mhz,
@@ -194,12 +210,22 @@ def quantize(
     samples: Samples = None,
     steps: Steps = None,
     weight_bits: WeightBits = None,
+    input_bits: InputBits = None,
+    held: Held = None,
     force: Force = False,
     json: Json = False,
 ) -> None:
     """From the float graph to an integer network."""
     _run_stage(
-        "quantize", folder, force, json, samples=samples, steps=steps, weight_bits=weight_bits
+        "quantize",
+        folder,
+        force,
+        json,
+        samples=samples,
+        steps=steps,
+        weight_bits=weight_bits,
+        input_bits=input_bits,
+        held=held,
     )
 
 

@@ -35,7 +35,7 @@ def show_figures(figures: Iterable[tuple[str, str]], title: str) -> None:
 
 def _figures(report: dict[str, Any]) -> Iterable[tuple[str, str]]:
     if network := report["network"]:
-        inputs = [str(_size(i["shape"])) for i in network["inputs"]]
+        inputs = [f"{_size(i['shape'])}{' held' * i['held']}" for i in network["inputs"]]
         sizes = [str(p["size"]) for p in network["populations"]]
         bits = "/".join(str(p["bits"]) for p in network["projections"])
         shape = "+".join(inputs) + "-" + "-".join(sizes)

@@ -68,7 +68,7 @@ _CHAIN = (
         run=stages.quantize,
         inputs=(stages.GRAPH,),
         files=("samples",),
-        options=("weight_bits", "steps"),
+        options=("weight_bits", "input_bits", "held", "steps"),
         packages=("quant",),
         distributions=("numpy",),
     ),

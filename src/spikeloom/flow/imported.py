@@ -54,10 +54,10 @@ def require_no_options(settings: Settings) -> None:
     SemanticsError
         If one is given.
     """
-    if settings.weight_bits is not None:
+    for name, value in settings.of_quantization.items():
         raise SemanticsError(
-            f"weight_bits must not be stated for {settings.checkpoint}, whose weights already are "
-            f"integers, not {settings.weight_bits}; leave it out"
+            f"{name} must not be stated for {settings.checkpoint}, whose weights already are "
+            f"integers, not {value}; leave it out"
         )
 
 

@@ -123,6 +123,7 @@ def describe(network: Network) -> dict[str, Any]:
     return {
         "inputs": [
             {"name": i.name, "shape": list(i.shape), "range": [i.range.lo, i.range.hi]}
+            | {"held": i.held}
             for i in network.inputs
         ],
         "populations": [

@@ -47,7 +47,8 @@ def read_test_set(
     settings = Settings.load(folder)
     path = path or settings.samples
     if path is None:
-        samples = random_samples(network.inputs[0].shape, settings.steps)
+        first = network.inputs[0]
+        samples = random_samples(first.shape, settings.steps, first.held)
     else:
         samples = read_samples(path, settings.steps)
     if limit is None:

@@ -21,8 +21,8 @@ _RANDOM_DENSITY = 0.2
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Inputs ``[samples, steps, *shape]``, or ``[samples, *shape]`` if held over ``steps``, and
-    labels ``[samples]`` if known."""
+    """Inputs ``[samples, steps, *shape]``, or ``[samples, *shape]`` if the same in all of
+    ``steps``, and labels ``[samples]`` if known."""
 
     inputs: npt.NDArray[Any]
     labels: npt.NDArray[np.integer[Any]] | None = None
@@ -68,10 +68,13 @@ def read_samples(path: Path, steps: int | None = None) -> Samples:
     return Samples(inputs, labels, steps)
 
 
-def random_samples(shape: tuple[int, ...], steps: int | None = None) -> Samples:
-    """Seeded random spikes, the stand-in where a run has no samples: they exercise the hardware,
-    and say nothing about accuracy."""
+def random_samples(
+    shape: tuple[int, ...], steps: int | None = None, held: bool | None = False
+) -> Samples:
+    """Seeded random spikes, the same in each step if ``held``: the stand-in where a run has no
+    samples. They exercise the hardware, and say nothing about accuracy."""
     steps = steps or _RANDOM_STEPS
     random = np.random.default_rng(1)
-    spikes = random.random((_RANDOM_SAMPLES, steps, *shape)) < _RANDOM_DENSITY
+    drawn = (_RANDOM_SAMPLES, *shape) if held else (_RANDOM_SAMPLES, steps, *shape)
+    spikes = random.random(drawn) < _RANDOM_DENSITY
     return Samples(spikes.astype(np.uint8), None, steps)

@@ -28,6 +28,9 @@ class Settings:
     dt : seconds per step, where the checkpoint does not say
     steps : of a sample, where its input is held constant
     weight_bits : 2 to 8
+    input_bits : of the magnitude of an input that is not integer
+    held : the input is the same in each step, and accumulated once; by default if its samples have
+        no step axis
     board : see ``spikeloom boards``
     lanes, units : accumulators that an event feeds at once; neurons that a sweep takes at once
     target_mhz : the clock to reach
@@ -47,6 +50,8 @@ class Settings:
     dt: float | None = None
     steps: int | None = None
     weight_bits: int | None = None
+    input_bits: int | None = None
+    held: bool | None = None
     board: str | None = None
     lanes: int | None = None
     units: int | None = None
@@ -65,6 +70,12 @@ class Settings:
             path = getattr(self, name)
             if path is not None:
                 object.__setattr__(self, name, Path(path).absolute())
+
+    @property
+    def of_quantization(self) -> dict[str, Any]:
+        """Options of :func:`spikeloom.quant.quantize_with_report` that were given."""
+        names = ("weight_bits", "input_bits", "held")
+        return {n: value for n in names if (value := getattr(self, n)) is not None}
 
     def but(self, **changes: Any) -> Settings:
         """These settings with every change that is not None."""

@@ -89,7 +89,8 @@ class Job:
         settings = self.settings
         if settings.samples is not None:
             return read_samples(settings.samples, settings.steps)
-        return random_samples(network.inputs[0].shape, settings.steps)
+        first = network.inputs[0]
+        return random_samples(first.shape, settings.steps, first.held)
 
     def activity(self, network: Network) -> dict[str, float] | None:
         """Events per step as the stage ``reference`` measured them; None if it did not run."""
@@ -163,10 +164,9 @@ def quantize(job: Job, room: Mapping[str, Room] | None = None) -> list[str]:
     if settings.samples is not None:
         samples = read_samples(settings.samples, settings.steps)
     else:
-        samples = random_samples(graph.inputs[0].shape, settings.steps)
+        samples = random_samples(graph.inputs[0].shape, settings.steps, settings.held)
         job.note("calibrated on random spikes, which may be far from yours; give --samples")
-    bits = settings.weight_bits
-    options: dict[str, Any] = {} if bits is None else {"weight_bits": bits}
+    options = settings.of_quantization
     quantized = quantize_with_report(
         graph,
         calibration=samples.inputs,
