@@ -59,6 +59,54 @@ def test_sums_of_random_operations(case, seed):
                 first = slot * plan.lanes + part * plan.units
                 expected.append(sums[first : first + plan.units].tolist())
 
+    assert handed_over(bank, plan, operations) == expected
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside"])
+def test_what_held_inputs_contribute_stays_for_a_sample(case, beside):
+    """Alone in the accumulators, or kept beside what other sources add in each step."""
+    size, knobs, events = CASES[case]
+    rng = np.random.default_rng(4)
+    weights = {name: rng.integers(-8, 8, (size, 5)) for name in ("j", "i")[: 1 + beside]}
+    network = Network(
+        tuple(Input(name, (5,), events, held=name == "j") for name in weights),
+        (Population("p", size, LIF(Range.signed(8)), {"threshold": 1}),),
+        tuple(Projection(name, "p", w) for name, w in weights.items()),
+        Output("p"),
+    )
+    plan = networks.design_of(network, p=knobs).plans["p"]
+    assert (plan.held_count, plan.keeps_sums) == (5, beside)
+    padded = np.zeros((plan.slots * plan.lanes, plan.source_count), dtype=int)
+    padded[:size] = np.concatenate(list(weights.values()), axis=1)
+    operations, expected = [], []
+
+    def add(addresses):
+        total = np.zeros(len(padded), dtype=int)
+        for address in addresses:
+            value = int(rng.integers(events.lo, events.hi + 1)) if plan.is_graded else 1
+            total += padded[:, address] * value
+            for slot in range(plan.slots):
+                operation = {"accumulate": 1, "row": int(address) * plan.slots + slot, "slot": slot}
+                operation |= {"value": value} | ({"held": int(address < 5)} if beside else {})
+                operations.append(operation)
+        return total
+
+    for steps in (1, 3, 2, 4):
+        kept = add(rng.permutation(5)[: rng.integers(6)])
+        for step in range(steps):
+            sums = kept + add(5 + rng.permutation(5)[: rng.integers(6)] if beside else [])
+            for slot, part in np.ndindex(plan.slots, plan.parts):
+                operation = {"sweep": 1, "slot": slot, "part": part, "last": step == steps - 1}
+                operations.append(operation)
+                first = slot * plan.lanes + part * plan.units
+                expected.append(sums[first : first + plan.units].tolist())
+    bank = Bank(plan, bank_rows(plan)[0])
+    assert handed_over(bank, plan, operations) == expected
+
+
+def handed_over(bank, plan, operations):
+    """Sums of each sweep operation."""
     results = []
 
     async def testbench(ctx):
@@ -76,4 +124,4 @@ def test_sums_of_random_operations(case, seed):
     simulator.add_clock(1e-6)
     simulator.add_testbench(testbench)
     simulator.run()
-    assert results == expected
+    return results
