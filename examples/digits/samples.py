@@ -1,8 +1,11 @@
-"""Turns scikit-learn's handwritten digits into input spikes and writes the test set as ``.npz``.
+"""Turns scikit-learn's handwritten digits into input events and writes the test set as ``.npz``.
 
-``inputs`` [samples, 8, 64] of 0 and 1, and ``labels`` [samples].
+``inputs`` and ``labels`` [samples], by encoding:
 
-python -m examples.digits.samples --out S.npz
+- ``levels``: [samples, 8, 64] of 0 and 1, a pixel fires in more steps the brighter it is;
+- ``direct``: [samples, 64] of intensities 0 … 1 in sixteenths, the same in each step.
+
+python -m examples.digits.samples --encoding levels --out S.npz
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["STEPS", "encode", "read"]
+__all__ = ["ENCODINGS", "STEPS", "encode", "intensities", "read"]
 
 STEPS = 8
 _TESTED = 360
@@ -39,16 +42,27 @@ def encode(images: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     return (images[:, None] > levels).astype(np.uint8)
 
 
+def intensities(images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Pixels of ``images`` as 0 … 1, in sixteenths."""
+    return (np.clip(np.rint(images), 0, 16) / 16).astype(np.float32)
+
+
+ENCODINGS = {"levels": encode, "direct": intensities}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("S.npz"))
+    parser.add_argument("--encoding", choices=ENCODINGS, default="levels")
     parser.add_argument("--part", choices=("train", "test"), default="test")
     parser.add_argument("--limit", type=int, help="write only the first N samples")
     args = parser.parse_args()
     images, labels = (array[: args.limit] for array in read(args.part))
-    inputs = encode(images).reshape(len(images), STEPS, -1)
+    encoded = ENCODINGS[args.encoding](images)
+    inputs = encoded.reshape(*encoded.shape[:-2], -1)
     np.savez_compressed(args.out, inputs=inputs, labels=labels)
-    print(f"{args.out}: {len(inputs)} samples, {inputs.sum() / len(inputs):.1f} events each")
+    events = np.count_nonzero(inputs) / len(inputs)
+    print(f"{args.out}: {len(inputs)} samples, {events:.1f} events each")
 
 
 if __name__ == "__main__":

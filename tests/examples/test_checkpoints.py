@@ -22,20 +22,38 @@ def samples(module: str, out: Path, *arguments: str) -> tuple[np.ndarray, np.nda
         return file["inputs"], file["labels"]
 
 
-def accuracies(checkpoint: str, calibration, inputs, labels):
+def accuracies(checkpoint: str, calibration, inputs, labels, steps=None):
     """Float and integer accuracy, the same from ``.pt`` and ``.nir``."""
     found = []
     for suffix in (".pt", ".nir"):
         path = ROOT / "examples" / f"{checkpoint}{suffix}"
         assert path.stat().st_size < 1_000_000
         graph = load(path, preset="snntorch", dt=1e-3)
-        quantized = quantize_with_report(graph, calibration=calibration, weight_bits=4)
+        quantized = quantize_with_report(graph, calibration=calibration, weight_bits=4, steps=steps)
         assert quantized.report.warnings == ()
         assert all(p.worst_error < 1e-6 for p in quantized.report.projections.values())
-        comparison = compare(graph, quantized.network, inputs, labels, scales=quantized.scales)
+        comparison = compare(
+            graph, quantized.network, inputs, labels, scales=quantized.scales, steps=steps
+        )
         found.append((comparison.float_accuracy, comparison.integer_accuracy))
     assert found[0] == found[1]
     return found[0]
+
+
+def test_digits_by_direct_coding(tmp_path):
+    pytest.importorskip("sklearn")
+    options = ["--encoding", "direct"]
+    calibration, _ = samples(
+        "examples.digits.samples", tmp_path / "c.npz", *options, "--part", "train"
+    )
+    inputs, labels = samples("examples.digits.samples", tmp_path / "s.npz", *options)
+    assert inputs.shape == (360, 64)
+    floats, integers = accuracies(
+        "digits/digits_direct", calibration[:256], inputs, labels, steps=8
+    )
+    assert integers >= 0.97
+    # Two images of 360.
+    assert abs(integers - floats) <= 0.006
 
 
 def test_digits(tmp_path):
