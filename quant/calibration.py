@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,16 +10,16 @@ import numpy as np
 import numpy.typing as npt
 
 from spikeloom import hls_model
-from spikeloom.hls_model import BOOL, Range
+from spikeloom.hls_model import BOOL, Range, Result
 from spikeloom.quant.graph import MEMBRANE, Graph, Input, Population
-from spikeloom.quant.simulator import simulate, to_values
+from spikeloom.quant.simulator import simulate_batches, to_values
 
 __all__ = ["Statistics", "calibrate", "input_error", "quantize_input"]
 
 Array = npt.NDArray[np.float64]
 
-_CHUNK = 1 << 24
-"""Recorded numbers that one chunk of samples may hold."""
+_CHUNK = 1 << 18
+"""Values of an input that are worked on at once."""
 
 _PRECISION = 2.0**-20
 """Relative difference within which values lie on a grid: a few roundings of single precision."""
@@ -36,6 +36,7 @@ class Statistics:
     typical : root mean square membrane, per population
     most : largest event of each population
     importance : mean square event of each source, with a floor for silent ones
+    simulated : values and what they caused, batch by batch, of the states membranes only
     """
 
     steps: int
@@ -44,6 +45,7 @@ class Statistics:
     typical: dict[str, float]
     most: dict[str, int]
     importance: dict[str, Array]
+    simulated: list[tuple[dict[str, npt.NDArray[Any]], Result]]
 
 
 def calibrate(graph: Graph, samples: Any, steps: int | None = None) -> Statistics:
@@ -57,15 +59,16 @@ def calibrate(graph: Graph, samples: Any, steps: int | None = None) -> Statistic
     inputs = to_values(graph, samples, steps)
     count, length = next(iter(inputs.values())).shape[:2]
     totals = {p.name: _Totals(p) for p in graph.populations}
-    size = max(1, _CHUNK // (length * sum(p.size for p in graph.populations)))
-    shapes = {i.name: i.shape for i in graph.inputs}
-    for start in range(0, count, size):
-        part = {n: v[start : start + size] for n, v in inputs.items()}
-        result = simulate(graph, {n: v.reshape(*v.shape[:2], *shapes[n]) for n, v in part.items()})
+    simulated = []
+    for values, result in simulate_batches(graph, samples, steps=steps):
         for name, total in totals.items():
             total.add(result.states[name], result.spikes[name])
+        membranes = {n: {MEMBRANE: words[MEMBRANE]} for n, words in result.states.items()}
+        simulated.append((values, Result(result.spikes, membranes, result.readout)))
     importance = {
-        n: np.mean(np.square(v, dtype=np.float64), axis=(0, 1)) for n, v in inputs.items()
+        n: sum(np.square(part, dtype=np.float64).sum(axis=(0, 1)) for part in _chunks(v))
+        / (count * length)
+        for n, v in inputs.items()
     }
     importance |= {n: t.squared_events / (count * length) for n, t in totals.items()}
     return Statistics(
@@ -75,6 +78,7 @@ def calibrate(graph: Graph, samples: Any, steps: int | None = None) -> Statistic
         {n: t.typical(count * length) for n, t in totals.items()},
         {n: t.most for n, t in totals.items()},
         {n: i + max(0.01 * float(i.mean()), 1e-12) for n, i in importance.items()},
+        simulated,
     )
 
 
@@ -138,13 +142,23 @@ def _choose_unit(values: npt.NDArray[Any], peak: float, bits: int) -> float:
 def input_error(input: hls_model.Input, values: npt.NDArray[Any]) -> dict[str, float]:
     """``worst_error``: largest |difference| / largest |value|; ``mean_error``: root mean square
     difference / root mean square value, of ``values`` as integers times the unit."""
-    difference = np.rint(values / input.unit) * input.unit - values
-    largest = max(float(np.abs(values).max()), 1e-30)
-    mean = max(float(np.sqrt(np.mean(np.square(values, dtype=np.float64)))), 1e-30)
-    return {
-        "worst_error": float(np.abs(difference).max()) / largest,
-        "mean_error": float(np.sqrt(np.mean(np.square(difference)))) / mean,
-    }
+    if input.unit == 1 and values.dtype.kind in "biu":
+        return {"worst_error": 0.0, "mean_error": 0.0}
+    worst, largest, squares, all_squares = 0.0, 1e-30, 0.0, 1e-60
+    for part in _chunks(values):
+        difference = np.rint(part / input.unit) * input.unit - part
+        worst = max(worst, float(np.abs(difference).max()))
+        largest = max(largest, float(np.abs(part).max()))
+        squares += float(np.square(difference, dtype=np.float64).sum())
+        all_squares += float(np.square(part, dtype=np.float64).sum())
+    return {"worst_error": worst / largest, "mean_error": (squares / all_squares) ** 0.5}
+
+
+def _chunks(values: npt.NDArray[Any]) -> Iterator[npt.NDArray[Any]]:
+    """Some samples after the other, whose numbers fit a processor's cache in double precision."""
+    size = max(1, _CHUNK // values[0].size)
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
 
 
 def _is_multiple(values: npt.NDArray[Any], unit: float) -> bool:

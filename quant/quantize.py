@@ -135,7 +135,15 @@ def quantize_with_report(
         graph.output,
     )
     scales = {part.name: part.resolution for part in parts}
-    comparison = compare(graph, network, calibration, labels, scales=scales, steps=steps)
+    comparison = compare(
+        graph,
+        network,
+        calibration,
+        labels,
+        scales=scales,
+        steps=steps,
+        simulated=statistics.simulated,
+    )
     messages = [m for part in parts for m in part.messages()]
     for name, agreement in comparison.populations.items():
         if agreement.saturated:

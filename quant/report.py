@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -13,14 +13,11 @@ from spikeloom.hls_model import BOOL, Network, Result
 from spikeloom.hls_model import simulate as simulate_integers
 from spikeloom.hls_model.errors import SampleError
 from spikeloom.quant.graph import MEMBRANE, Graph
-from spikeloom.quant.simulator import simulate, to_values
+from spikeloom.quant.simulator import simulate_batches, to_values
 
 __all__ = ["Agreement", "Comparison", "PopulationReport", "ProjectionReport", "Report", "compare"]
 
 Array = npt.NDArray[np.float64]
-
-_CHUNK = 1 << 24
-"""Recorded numbers that one chunk of samples may hold."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +121,7 @@ def compare(
     *,
     scales: Mapping[str, Array],
     steps: int | None = None,
+    simulated: Iterable[tuple[dict[str, npt.NDArray[Any]], Result]] | None = None,
 ) -> Comparison:
     """Run the float graph and its integer network side by side.
 
@@ -132,6 +130,8 @@ def compare(
     scales : what a membrane's 1 stands for in the float graph, by population: of ``Quantized``
     samples, steps : as for :func:`~spikeloom.quant.simulator.simulate`
     labels : class numbers [samples]
+    simulated : what :func:`~spikeloom.quant.simulator.simulate_batches` says of these samples, if
+        it is known already
 
     Raises
     ------
@@ -146,12 +146,9 @@ def compare(
         raise SampleError(f"labels must be one per sample, {count} in all, not {classes.shape}")
     totals = {p.name: _Totals(network, p.name, scales[p.name]) for p in graph.populations}
     float_classes, integer_classes = [], []
-    size = max(1, _CHUNK // (length * sum(p.size for p in graph.populations)))
-    for start in range(0, count, size):
-        part = {
-            n: v[start : start + size].reshape(-1, length, *shapes[n]) for n, v in values.items()
-        }
-        floats, integers = simulate(graph, part), simulate_integers(network, part)
+    for batch, floats in simulated or simulate_batches(graph, samples, steps=steps):
+        part = {n: v.reshape(-1, length, *shapes[n]) for n, v in batch.items()}
+        integers = simulate_integers(network, part)
         float_classes.append(floats.predictions)
         integer_classes.append(integers.predictions)
         for total in totals.values():

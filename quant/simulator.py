@@ -15,7 +15,7 @@ from spikeloom.hls_model.errors import SampleError
 from spikeloom.quant.float_backend import FloatBackend
 from spikeloom.quant.graph import Graph, Population
 
-__all__ = ["simulate", "to_values"]
+__all__ = ["simulate", "simulate_batches", "to_values"]
 
 Array = npt.NDArray[Any]
 
@@ -55,7 +55,8 @@ def simulate(
         If samples do not fit the graph's inputs.
     """
     parts = [
-        _run(graph, batch, record, np.dtype(dtype)) for batch in _batches(graph, samples, steps)
+        result
+        for _, result in simulate_batches(graph, samples, steps=steps, record=record, dtype=dtype)
     ]
     names = parts[0].spikes
     return Result(
@@ -66,6 +67,20 @@ def simulate(
         },
         np.concatenate([p.readout for p in parts]),
     )
+
+
+def simulate_batches(
+    graph: Graph,
+    samples: Any,
+    *,
+    steps: int | None = None,
+    record: bool = True,
+    dtype: npt.DTypeLike = np.float64,
+) -> Iterator[tuple[dict[str, Array], Result]]:
+    """The same in batches of bounded memory: their values by input name [samples, steps, size],
+    and what they cause."""
+    for batch in _batches(graph, samples, steps):
+        yield batch, _run(graph, batch, record, np.dtype(dtype))
 
 
 def to_values(graph: Graph, samples: Any, steps: int | None = None) -> dict[str, Array]:

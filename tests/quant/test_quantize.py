@@ -32,10 +32,12 @@ from spikeloom.quant import (
     Population,
     Projection,
     QuantizationWarning,
+    calibration,
     compare,
     quantize,
     quantize_with_report,
     simulate,
+    simulator,
 )
 from spikeloom.quant.calibration import input_error, quantize_input
 from spikeloom.quant.templates import decays
@@ -213,6 +215,40 @@ def test_saturation_is_never_silent():
     comparison = compare(graph, quantized.network, louder, scales=quantized.scales)
     assert comparison.populations["hidden"].saturated > 0
     assert quantized.report.calibration.populations["hidden"].saturated == 0
+
+
+def test_the_float_graph_is_simulated_once(monkeypatch):
+    """For calibration and for the comparison, whatever the batches."""
+    graph, samples = trained()
+    whole = quantize_with_report(graph, calibration=samples, weight_bits=4)
+    assert whole.report.calibration == compare(graph, whole.network, samples, scales=whole.scales)
+    simulated = []
+    run = simulator._run
+    monkeypatch.setattr(
+        simulator, "_run", lambda g, values, *_: simulated.append(values) or run(g, values, *_)
+    )
+    monkeypatch.setattr(simulator, "_BATCH_ELEMENTS", 3 * samples[0].size)
+    parts = quantize_with_report(graph, calibration=samples, weight_bits=4)
+    assert sum(len(values["in"]) for values in simulated) == len(samples)
+    assert len(simulated) > 1
+    assert parts.network.hash == whole.network.hash
+    assert parts.report.calibration.populations["hidden"].agreement == (
+        whole.report.calibration.populations["hidden"].agreement
+    )
+
+
+@pytest.mark.parametrize("chunk", [1, 100, 10_000])
+def test_input_errors_do_not_depend_on_chunks(chunk, monkeypatch):
+    monkeypatch.setattr(calibration, "_CHUNK", chunk)
+    values = np.random.default_rng(0).normal(size=(30, 4, 5))
+    found = quantize_input(Input("in", (5,)), values, 6)
+    difference = np.rint(values / found.unit) * found.unit - values
+    error = input_error(found, values)
+    assert error["worst_error"] == np.abs(difference).max() / np.abs(values).max()
+    mean = np.sqrt(np.mean(difference**2) / np.mean(values**2))
+    assert error["mean_error"] == pytest.approx(mean)
+    silent = np.zeros((2, 1, 5))
+    assert input_error(quantize_input(Input("in", (5,)), silent, 6), silent)["mean_error"] == 0
 
 
 def test_widths_may_differ_between_projections():
