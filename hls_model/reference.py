@@ -32,10 +32,10 @@ __all__ = [
     "Result",
     "components",
     "events_per_step",
-    "processors",
     "readout",
     "simulate",
     "simulate_batches",
+    "threads",
 ]
 
 Array = npt.NDArray[Any]
@@ -46,6 +46,9 @@ _BATCH_ELEMENTS = 1 << 24
 _REPAYS = 1 << 34
 """Synaptic operations, silent ones included, above which loading the compiled loop takes less time
 than it saves."""
+
+_MOST_THREADS = 8
+"""More would wait for the interpreter between NumPy's operations, and hold a batch each."""
 
 
 @dataclass(frozen=True)
@@ -117,22 +120,22 @@ def simulate_batches(
 
 
 def _in_threads(run: Callable[[int], Result], starts: Iterable[int]) -> Iterator[Result]:
-    """``map(run, starts)`` on all processors, with no more results waiting than there are."""
-    with ThreadPoolExecutor(processors()) as pool:
+    """``map(run, starts)`` in threads, with no more results waiting than there are threads."""
+    with ThreadPoolExecutor(threads()) as pool:
         waiting: deque[Future[Result]] = deque()
         for start in starts:
             waiting.append(pool.submit(run, start))
-            if len(waiting) > processors():
+            if len(waiting) > threads():
                 yield waiting.popleft().result()
         for future in waiting:
             yield future.result()
 
 
-def processors() -> int:
-    """How many this process may use."""
+def threads() -> int:
+    """How many run at once in a large simulation: one per processor that this process may use."""
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        return min(len(os.sched_getaffinity(0)), _MOST_THREADS)
+    return min(os.cpu_count() or 1, _MOST_THREADS)
 
 
 def events_per_step(

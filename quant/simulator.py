@@ -19,8 +19,8 @@ __all__ = ["simulate", "simulate_batches", "to_values"]
 
 Array = npt.NDArray[Any]
 
-_BATCH_ELEMENTS = 1 << 24
-"""Numbers that one array of a batch may hold: bounds the memory."""
+_BATCH_ELEMENTS = 1 << 22
+"""Numbers that one array of a batch may hold: few enough for a processor's cache."""
 
 
 def simulate(

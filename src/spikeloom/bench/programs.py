@@ -17,7 +17,7 @@ import numpy as np
 
 from spikeloom.bench.training import training
 from spikeloom.hls_model import LIF, Input, Network, Output, Population, Projection, Range, simulate
-from spikeloom.hls_model.reference import processors
+from spikeloom.hls_model.reference import threads
 
 __all__ = ["PROGRAMS"]
 
@@ -30,14 +30,14 @@ _REPEATS = 3
 def reference() -> dict[str, Any]:
     """MNIST's test set through 784-128-10, in the reference and in snnTorch, both in this run.
 
-    The same input spikes and weights (leaks are rounded in one, not in the other), on all
-    processors, without gradients: from an int8 array of spikes in memory to the output's spike
+    The same input spikes and weights (leaks are rounded in one, not in the other), in as many
+    threads, without gradients: from an int8 array of spikes in memory to the output's spike
     counts. A warm-up run each, then the best of three; snnTorch in its fastest batch size.
     """
     import torch
 
     before = torch.get_num_threads()
-    torch.set_num_threads(processors())
+    torch.set_num_threads(threads())
     random = np.random.default_rng(1)
     # Which spikes they are does not matter to the time: as many as rate-coded MNIST has.
     inputs = (random.random((_IMAGES, _STEPS, 784)) < 0.1325).astype(np.int8)
@@ -60,7 +60,7 @@ def reference() -> dict[str, Any]:
     return {
         "images": _IMAGES,
         "steps": _STEPS,
-        "threads_of_each": processors(),
+        "threads_of_each": threads(),
         "reference_seconds": ours,
         "snntorch_seconds": theirs[fastest],
         "snntorch_batch": fastest,
