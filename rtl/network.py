@@ -86,6 +86,7 @@ class NetworkCores(wiring.Component):
         streams |= {n: core.o for n, core in self.cores.items() if self._plans[n].emits_events}
         for name, source in streams.items():
             arrivals = {(p.target, p.delay) for p in self._network.out_of(name)}
+            arrivals |= {(n, 0) for n, plan in self._plans.items() if plan.marker == name}
             consumers = sorted(arrivals)
             is_output = name in delivered
             layout = source.payload.shape()
@@ -102,15 +103,19 @@ class NetworkCores(wiring.Component):
         """Queue a population's incoming streams and join them at its core."""
         core = self.cores[plan.population]
         queues = []
-        for (name, delay) in plan.sources:
+        markers = ((plan.marker, 0),) if plan.marker else ()
+        for name, delay in (*plan.sources, *markers):
             tap = taps[name, delay]
             layout = tap.payload.shape()
             depth = plan.input_queue if not delay else delay * (layout.addresses + 1) + 1
             queue = EventQueue(layout, depth, leading=delay)
             m.submodules[f"queue_{name}_{delay}_to_{plan.population}"] = queue
             _pass(m, tap, queue.i)
-            queues.append((Source(layout, plan.offset(name, delay), delay, plan.is_held(name)),
-                           queue))
+            if (name, delay) in markers:
+                source = Source(layout, 0, delay, marks=True)
+            else:
+                source = Source(layout, plan.offset(name, delay), delay, plan.is_held(name))
+            queues.append((source, queue))
         if len(queues) == 1 and not queues[0][0].delay:
             _pass(m, queues[0][1].o, core.i)
             return

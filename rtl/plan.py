@@ -79,10 +79,10 @@ class CorePlan:
                 f"than {size} lanes, not {self.accumulators!r} with {self.lanes}"
             )
         self._check_weights()
-        if all(p.delay for p in self.projections):
+        if not self.projections or not self.network.inputs:
             raise FitError(
-                f"{self.population!r} must have at least one projection without delay, which "
-                "tells its core where a sample ends"
+                f"{self.population!r} must have a projection, and its network an input, which "
+                "tell its core where a step ends"
             )
 
     def _check_weights(self) -> None:
@@ -165,6 +165,12 @@ class CorePlan:
         """Whether what held inputs contribute is kept beside the sums of each step: other sources
         add to these. Without others, the sums themselves stay."""
         return 0 < self.held_count < self.source_count
+
+    @property
+    def marker(self) -> str | None:
+        """Where every projection has a delay, the input whose ends of steps, but no events, come
+        without: they say where a sample ends."""
+        return self.network.inputs[0].name if all(p.delay for p in self.projections) else None
 
     def offset(self, source: str, delay: int) -> int:
         """Index of a stream's first row among the rows of all streams."""

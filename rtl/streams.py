@@ -94,12 +94,14 @@ class Source:
     offset : added to its addresses
     delay : steps that it is behind; what it carries over from the sample before is dropped
     held : its events of a step come before those of all sources that are not held
+    marks : it marks the ends of steps and has no events of its own: they are dropped
     """
 
     layout: EventLayout
     offset: int
     delay: int
     held: bool = False
+    marks: bool = False
 
 
 class Merge(wiring.Component):
@@ -156,9 +158,9 @@ class Merge(wiring.Component):
         held = [i for source, i in zip(self._sources, streams, strict=True) if source.held]
         for source, i in zip(self._sources, streams, strict=True):
             is_event = i.valid & ~i.payload.end
-            if held and not source.held:
+            if held and not source.held and not source.marks:
                 is_event &= Cat(h.valid & h.payload.end for h in held).all()
-            is_stale = is_event & (step < source.delay)
+            is_stale = is_event if source.marks else is_event & (step < source.delay)
             with m.If(is_stale):
                 m.d.comb += i.ready.eq(1)
             with m.Elif(is_event & ~taken):

@@ -75,6 +75,11 @@ STRUCTURES = {
     "loop over all": (*FORWARD, Projection("c", "a", weights(5, 4), delay=1)),
     "delayed input": (*FORWARD, Projection("j", "b", weights(7, 3), delay=4)),
     "delayed skip": (*FORWARD, Projection("a", "c", weights(4, 5), delay=2)),
+    "delayed alone": (FORWARD[0], Projection("a", "b", weights(7, 5), delay=2), FORWARD[2]),
+    "delayed alone, in a loop": (FORWARD[0], Projection("a", "b", weights(7, 5), delay=1),
+                                 Projection("i", "b", weights(7, 6), delay=3),
+                                 Projection("b", "b", weights(7, 7), delay=1),
+                                 Projection("b", "c", weights(4, 7), delay=1)),
     "delay beyond the sample": (*FORWARD, Projection("a", "c", weights(4, 5), delay=9)),
 }  # fmt: skip
 
@@ -91,7 +96,7 @@ def test_structures(structure, knobs):
 @pytest.mark.parametrize("structure", STRUCTURES)
 @pytest.mark.parametrize(
     ("held", "knobs"),
-    [("i", (3, 1, 3)), ("ij", (2, 2, 1)), ("i", (2, 1, 1, "memory")), ("j", (1, 1, 1, "memory"))],
+    [("i", (3, 1, 3)), ("j", (2, 2, 1)), ("ij", (2, 1, 1, "memory"))],
 )
 def test_structures_with_held_inputs(structure, held, knobs):
     """A held input alone at its core, beside another, recurrence, delays; samples back to back."""

@@ -105,11 +105,15 @@ def test_banks_divide_the_rest(banks):
         plan(12, 2, banks)
 
 
-def test_only_delayed_projections_are_refused():
-    with pytest.raises(
-        FitError, match="'p' must have at least one projection without delay, which tells its core"
-    ):
-        plan(delay=1)
+def test_an_input_marks_the_steps_where_all_projections_are_delayed():
+    assert plan().marker is None
+    assert plan(delay=1).marker == plan().network.inputs[0].name
+
+
+def test_a_population_that_nothing_reaches_is_refused():
+    network = dataclasses.replace(plan().network, projections=())
+    with pytest.raises(FitError, match="'p' must have a projection, and its network an input, wh"):
+        dataclasses.replace(plan(), network=network)
 
 
 def test_streams_are_counted_once_per_source_and_delay():

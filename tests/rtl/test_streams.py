@@ -121,6 +121,25 @@ def test_merge_drops_what_a_delayed_source_carries_into_the_next_sample(gaps, st
     ]
 
 
+@rough
+def test_merge_takes_held_sources_first_in_each_step(gaps, stalls):
+    merge = Merge([Source(PLAIN, 0, 0), Source(GRADED, 8, 0, held=True)], WIDE)
+    held = [event(4, -4), event(0, 3), end(), event(1, 2), end(), end(last=1)]
+    received = transfer(merge, {"i0": STEPS, "i1": held}, ["o"], gaps=gaps, stalls=stalls)["o"]
+    assert plain(received) == [
+        (12, -4), (8, 3), (1, 1), (2, 1), "end", (9, 2), "end", (7, 1), "last",
+    ]  # fmt: skip
+
+
+@rough
+def test_merge_drops_the_events_of_a_marker(gaps, stalls):
+    """It says which step is the last, which a delayed source cannot."""
+    merge = Merge([Source(GRADED, 8, 1), Source(PLAIN, 0, 0, marks=True)], WIDE)
+    late = [end(), event(1, -1), end(), event(2, -2), end()]
+    received = transfer(merge, {"i0": late, "i1": STEPS}, ["o"], gaps=gaps, stalls=stalls)["o"]
+    assert plain(received) == ["end", (9, -1), "end", (10, -2), "last"]
+
+
 def test_merge_passes_a_token_per_cycle():
     merge = Merge([Source(PLAIN, 0, 0), Source(PLAIN, 0, 0)], PLAIN)
     tokens = [event(3)] * 10 + [end()]
