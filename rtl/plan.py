@@ -259,9 +259,18 @@ class CorePlan:
     def input_queue(self) -> int:
         """Tokens that wait in front of the core, so that its source can run ahead: one in a
         register, the others in a memory whose pointers wrap by themselves."""
-        # Where a queue is made of registers, it is as short as the pace of slots allows: one entry
-        # passes a token every other cycle.
-        return 17 if self.family.has_lut_ram or self.slots == 1 else 1
+        if self.family.has_lut_ram or self._shares_a_source:
+            return 17
+        # It would take a block RAM, and what a source sends ahead can wait in its emitter.
+        return 1
+
+    @property
+    def _shares_a_source(self) -> bool:
+        """Whether others, too, wait for events that this core must take first."""
+        return any(
+            len({(p.target, p.delay) for p in self.network.out_of(name)}) > 1
+            for name, _ in self.sources
+        )
 
     @property
     def queue_depth(self) -> int:

@@ -15,7 +15,9 @@ __all__ = ["Cut", "EventQueue", "Fork", "Merge", "Source"]
 class EventQueue(wiring.Component):
     """A queue of event tokens with back-pressure.
 
-    Latency: 2 cycles through an empty queue. Throughput: one token per cycle.
+    Latency: 2 cycles through an empty queue; 1 through a single entry, which is refilled in the
+    cycle in which it empties: there ``i.ready`` follows ``o.ready``. Throughput: one token per
+    cycle.
 
     Parameters
     ----------
@@ -38,6 +40,11 @@ class EventQueue(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
+        if self._depth == 1 and not self._leading:
+            m.d.comb += self.i.ready.eq(~self.o.valid | self.o.ready)
+            with m.If(self.i.ready):
+                m.d.sync += [self.o.valid.eq(self.i.valid), self.o.payload.eq(self.i.payload)]
+            return m
         m.submodules.fifo = fifo = SyncFIFOBuffered(width=self._layout.size, depth=self._depth)
         pending = Signal(range(self._leading + 1), init=self._leading)
         m.d.comb += [

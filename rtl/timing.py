@@ -121,7 +121,9 @@ class _Flow:
     def _arrive(self, core: _Core, source: tuple[str, int], offered: int, end: bool) -> int:
         if core.hears_one_stream:
             if len(core.queued) == core.plan.input_queue:
-                offered = max(offered, core.queued.popleft() + 1)
+                # A single entry is refilled as it empties.
+                is_single = core.plan.input_queue == 1
+                offered = max(offered, core.queued.popleft() + (not is_single))
             self._take(core, offered + core.queue_latency, end)
             core.queued.append(core.free - 1)
         elif end:

@@ -128,6 +128,7 @@ def sources() -> list[Source]:
 
 def test_streams_hold_what_they_offer(tmp_path):
     for number, bench in enumerate((
+        Held(EventQueue(LAYOUT, 1), ["i"], ["o"]),
         Held(EventQueue(LAYOUT, 2), ["i"], ["o"]),
         Held(Fork(LAYOUT, 2), ["i"], ["o0", "o1"]),
         Held(Merge(sources(), LAYOUT), ["i0", "i1"], ["o"]),
@@ -137,10 +138,10 @@ def test_streams_hold_what_they_offer(tmp_path):
         assert holds(bench, folder, depth=4, inductive=True), number
 
 
-@pytest.mark.parametrize("leading", [0, 2])
-def test_queues_neither_lose_nor_duplicate(leading, tmp_path):
-    queue = EventQueue(LAYOUT, 2, leading=leading)
-    assert holds(Ordered(queue, 2 + leading, leading), tmp_path, depth=10)
+@pytest.mark.parametrize(("depth", "leading"), [(1, 0), (2, 0), (2, 2)])
+def test_queues_neither_lose_nor_duplicate(depth, leading, tmp_path):
+    queue = EventQueue(LAYOUT, depth, leading=leading)
+    assert holds(Ordered(queue, depth + leading, leading), tmp_path, depth=10)
 
 
 def test_ends_of_steps_are_never_overtaken_in_a_merge(tmp_path):

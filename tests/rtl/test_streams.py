@@ -51,6 +51,21 @@ def test_queue_passes_a_token_per_cycle():
 
 
 @rough
+def test_one_entry_keeps_order(gaps, stalls):
+    queue = EventQueue(GRADED, depth=1)
+    tokens = [event(n % 5, n % 7 - 4) for n in range(12)] + [end()]
+    received = transfer(queue, {"i": tokens}, ["o"], gaps=gaps, stalls=stalls)["o"]
+    assert plain(received) == [(n % 5, n % 7 - 4) for n in range(12)] + ["end"]
+
+
+def test_one_entry_is_refilled_as_it_empties():
+    received = transfer(EventQueue(PLAIN, depth=1), {"i": [event(1)] * 20}, ["o"])["o"]
+    first, last = received[0][0], received[-1][0]
+    assert last - first == 19
+    assert first == 1
+
+
+@rough
 def test_leading_ends_delay_a_stream(gaps, stalls):
     queue = EventQueue(PLAIN, depth=3, leading=2)
     received = transfer(queue, {"i": STEPS}, ["o"], gaps=gaps, stalls=stalls)["o"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -38,7 +39,7 @@ def layers(rng, count, readout=False):
         ),
         tuple(
             Projection(a, b, rng.integers(-3, 6, (sizes[b], sizes[a])))
-            for a, b in zip(names, names[1:], strict=False)
+            for a, b in pairwise(names)
         ),
         Output(names[-1], "v" if readout else "events"),
     )
