@@ -64,23 +64,21 @@ class AccumulatorMemory(wiring.Component):
         write, word, enable, keep = Signal.like(slot), Signal(self._totals), Signal(), Signal()
         kept = Signal(self._totals)
         clear = self.sweep & self.last if plan.held_count else self.sweep
-        changed = self.sweep if plan.keeps_sums else clear
 
         domain = m.d.sync if plan.slots > 2 else m.d.comb
         with m.If(clear):
             domain += word.eq(0)
-        with m.Elif(changed):
-            domain += word.eq(kept)
+        if plan.keeps_sums:
+            with m.Elif(self.sweep):
+                domain += word.eq(kept)
         with m.Else():
             domain += word.eq(sums)
-        domain += [
-            write.eq(slot),
-            enable.eq(self.accumulate | changed),
-            # Events of held inputs come first, so there is nothing else in these sums.
-            keep.eq(self.accumulate & self.held | clear),
-        ]
+        changed = self.sweep if plan.keeps_sums else clear
+        domain += [write.eq(slot), enable.eq(self.accumulate | changed)]
         m.submodules.cells = self._cells(m, write, word, enable, self.totals)
         if plan.keeps_sums:
+            # Events of held inputs come first, so there is nothing else in these sums.
+            domain += keep.eq(self.accumulate & self.held | clear)
             m.submodules.kept = self._cells(m, write, word, keep, kept)
         return m
 
