@@ -13,13 +13,24 @@ __all__ = ["MODELLED", "cell_models"]
 
 _OWN = Path(__file__).parent / "models" / "cells"
 
-_SHARED = {"ice40": ("ice40/cells_sim.v",)}
+_SHARED = {
+    "ice40": ("ice40/cells_sim.v",),
+    "ecp5": ("lattice/common_sim.vh", "lattice/ccu2c_sim.vh"),
+    "gowin": ("gowin/cells_sim.v",),
+}
 """Files of Yosys's share folder, by family."""
 
 MODELLED = tuple(_SHARED)
 """Families whose netlists can be simulated."""
 
-_DEFINES = {"ice40": "`define NO_ICE40_DEFAULT_ASSIGNMENTS\n"}
+_DEFINES = {
+    "ice40": "`define NO_ICE40_DEFAULT_ASSIGNMENTS\n",
+    "ecp5": "`define NO_INCLUDES\n",
+    "gowin": "",
+}
+
+_QUIET = "/* verilator lint_off INITIALDLY */\n"
+"""Yosys's models give memories their contents with `<=`, which is `=` there."""
 
 _MODULE = r"(?:^\(\*[^*]*\*\)\s*)?^module\s+\\?{name}\b.*?^endmodule"
 
@@ -35,8 +46,10 @@ def cell_models(family: str) -> str:
     own = (_OWN / f"{family}.v").read_text()
     shared = "\n".join(map(_read_shared, _SHARED[family]))
     shared = re.sub(r"^\(\* blackbox.*?^endmodule", "", shared, flags=re.S | re.M)
+    # Delays, which no simulator here knows.
+    shared = re.sub(r"^\s*specify\b.*?\bendspecify\b", "", shared, flags=re.S | re.M)
     shared = _without(shared, re.findall(r"^module (\w+)", own, re.MULTILINE))
-    return _DEFINES[family] + shared + own
+    return _DEFINES[family] + _QUIET + shared + own
 
 
 def _read_shared(name: str) -> str:

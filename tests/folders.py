@@ -31,14 +31,16 @@ def make_network(output: str = "events", seed: int = 4) -> Network:
     )
 
 
-def make_folder(folder: Path, network: Network) -> Path:
+def make_folder(
+    folder: Path, network: Network, board: str = BOARD, *, loadable: bool = False
+) -> Path:
     """``network`` with a design, and samples that later runs use."""
     folder.mkdir(exist_ok=True)
     network.save(folder / NETWORK)
     rng = np.random.default_rng(6)
     samples = folder / "samples.npz"
     np.savez(samples, inputs=rng.random((60, 4, 3, 3)) < 0.4, labels=rng.integers(0, 3, 60))
-    settings = Settings(board=BOARD, samples=samples, target_mhz=12)
+    settings = Settings(board=board, samples=samples, target_mhz=12, loadable=loadable)
     settings.save(folder)
     generate_stage(Job(folder, settings, lambda *_: None, lambda _: None))
     assert (folder / DESIGN).exists()

@@ -7,6 +7,7 @@ import re
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from spikeloom.flow.board import ConnectedBoard, connect_virtual, folder_design
 from spikeloom.hls_model.errors import ArtefactError, BoardError
@@ -94,11 +95,29 @@ def netlist_verilog(netlist: Path) -> str:
     """
     from spikeloom.boards.tools import YOSYS, find_tool, run_tool
 
+    content = json.dumps(_as_verilog_has_it(json.loads(netlist.read_text())))
     # Beside the netlist: tools in WebAssembly see no /tmp.
     folder = Path(tempfile.mkdtemp(prefix=".verilog-", dir=netlist.parent))
     try:
-        script = f"read_json ../{netlist.name}; write_verilog -noattr -simple-lhs {_TOP}.v"
+        (folder / netlist.name).write_text(content)
+        script = f"read_json {netlist.name}; write_verilog -noattr -simple-lhs {_TOP}.v"
         run_tool(find_tool(YOSYS), ["-q", "-p", script], folder=folder, log=folder / "yosys.log")
         return (folder / f"{_TOP}.v").read_text()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _as_verilog_has_it(netlist: dict[str, Any]) -> dict[str, Any]:
+    """With ports that a pad's cell can be connected to, and outputs open rather than unknown."""
+    module = netlist["modules"][_TOP]
+    pads = set()
+    for cell in module["cells"].values():
+        directions, connections = cell["port_directions"], cell["connections"]
+        pads.update(*(connections[name] for name in connections if directions[name] == "inout"))
+        for name in [name for name, bits in connections.items() if set(bits) == {"x"}]:
+            if directions[name] == "output":
+                del connections[name]
+    for port in module["ports"].values():
+        if pads.intersection(port["bits"]):
+            port["direction"] = "inout"
+    return netlist

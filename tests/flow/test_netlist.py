@@ -1,0 +1,122 @@
+"""Synthesised designs on models of cells: they answer like the reference, and faults are found."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+
+import pytest
+from folders import make_folder, make_network
+
+from spikeloom.boards.catalog import find_board
+from spikeloom.boards.clock import plan_clock
+from spikeloom.boards.design import BoardTop
+from spikeloom.boards.families import FLOWS
+from spikeloom.boards.netlist import trim_carry_chains
+from spikeloom.boards.toolchain import _synthesise, elaborate
+from spikeloom.boards.tools import YOSYS, find_tool
+from spikeloom.flow.board import folder_design
+from spikeloom.flow.verify import verify_folder
+from spikeloom.hls_model.errors import MismatchError
+from spikeloom.sim.cells import MODELLED
+
+BOARDS = ("hx8k-evn", "ulx3s-25f", "tangnano9k")
+
+
+def synthesise(folder):
+    """The netlist that place and route are given; at 3 Mbaud, for speed."""
+    recipe = json.loads((folder / "design.json").read_text()) | {"baud": 3_000_000}
+    (folder / "design.json").write_text(json.dumps(recipe))
+    design, board, baud = folder_design(folder)
+    built = folder / "synth"
+    built.mkdir()
+    flow = FLOWS[board.device.family]
+    elaborate(BoardTop(design, board, baud), board, plan_clock(board, 12), flow, built)
+    _synthesise(find_tool(YOSYS), flow, board.device, built)
+    if flow.adders:
+        trim_carry_chains(built / "top.json", "top")
+
+
+@pytest.fixture(scope="module", params=BOARDS)
+def synthesised(request, tmp_path_factory):
+    """A small network's folder with its netlist."""
+    folder = tmp_path_factory.mktemp("netlist") / request.param
+    make_folder(folder, make_network(), request.param)
+    synthesise(folder)
+    return folder
+
+
+def test_every_family_has_models():
+    assert {find_board(name).device.family for name in BOARDS} == set(MODELLED) == set(FLOWS)
+
+
+def test_a_netlist_answers_like_the_reference(synthesised):
+    report = verify_folder(synthesised, "netlist", limit=5)
+    assert (report["samples"], report["mismatches"]) == (5, 0)
+    assert report["events_compared"] == 5 * 4 * 3
+    assert report["counters"]["errors"] == 0
+
+
+def table(cells):
+    """The table of one bit of an accumulator, or of what comes before it, says the opposite."""
+    driver = {
+        cell["connections"][port][0]: cell["parameters"]
+        for cell in cells.values()
+        for port in ("O", "Z", "F")
+        if re.match(r"(SB_)?LUT[1-4]$", cell["type"]) and port in cell["connections"]
+    }
+    inputs = (bit for cell in accumulators(cells) for bit in cell["connections"]["D" + d(cell)])
+    parameters = next(driver[bit] for bit in inputs if bit in driver)
+    name = next(name for name in ("LUT_INIT", "INIT") if name in parameters)
+    parameters[name] = "".join("10"[int(bit)] for bit in parameters[name])
+
+
+def nets(cells):
+    """Two bits of accumulators have each other's sum."""
+    first, *others = accumulators(cells)
+    data = first["connections"]["D" + d(first)]
+    other = next(c["connections"] for c in others if c["connections"]["D" + d(c)] != data)
+    other["D" + d(first)], first["connections"]["D" + d(first)] = data, other["D" + d(first)]
+
+
+def contents(cells):
+    """The sign of one weight."""
+    [block] = (
+        cell["parameters"]
+        for name, cell in cells.items()
+        if cell["type"] in ("DP16KD", "SB_RAM40_4K") and ".hidden.bank0." in name
+    )
+    name = next(name for name in ("INITVAL_00", "INIT_0") if name in block)
+    bits = block[name]
+    block[name] = bits[:-4] + "10"[int(bits[-4])] + bits[-3:]
+
+
+def accumulators(cells):
+    """Registers of the sums of the population `hidden`."""
+    return [
+        cell
+        for name, cell in cells.items()
+        if re.search(r"hidden\.bank\d\.(x|sums|totals)_", name) and "FF" in cell["type"]
+    ]
+
+
+def d(cell):
+    """What comes after D in the name of a register's input."""
+    return "I" if cell["type"] == "TRELLIS_FF" else ""
+
+
+@pytest.mark.parametrize("fault", [table, nets, contents], ids=lambda f: f.__name__)
+def test_a_fault_in_the_netlist_is_found(synthesised, fault, tmp_path):
+    if fault is contents and synthesised.name == "tangnano9k":
+        pytest.skip("so small a network has its weights in tables there")
+    copy = tmp_path / "folder"
+    shutil.copytree(synthesised, copy)
+    netlist = json.loads((copy / "synth" / "top.json").read_text())
+    fault(netlist["modules"]["top"]["cells"])
+    (copy / "synth" / "top.json").write_text(json.dumps(netlist))
+    with pytest.raises(
+        MismatchError,
+        match=r"sample \d+, step \d, population 'classes', neuron \d: it.* and should .*--waves",
+    ):
+        verify_folder(copy, "netlist")
