@@ -329,6 +329,23 @@ def test_inputs_of_other_units_and_held():
     assert x.grad.abs().sum() > 0
 
 
+def test_held_inputs_stay_so():
+    module = TrainableNetwork(
+        [Input("x", (4,), Range(0, 15), 0.25, held=True)],
+        [TrainablePopulation("h", 3, LIF(V, ShiftLeak((2,))), {"threshold": 1.0})],
+        [TrainableProjection("x", "h", 5)],
+        Output("h"),
+    )
+    assert module.export().inputs[0].held
+    x = torch.rand(4, 4) * 3.5
+    assert same_as_reference(module, x.numpy(), steps=6)
+    repeated = x[:, None].repeat(1, 6, 1)
+    assert torch.equal(module(x, steps=6), module(repeated))
+    repeated[1, 3, 2] = 3.5 - repeated[1, 3, 2]
+    with pytest.raises(SampleError, match="'x', which is held, must be the same in each"):
+        module(repeated)
+
+
 def test_readouts_are_in_the_users_units():
     module, x = classifier(), spikes()
     assert torch.equal(module(x), module.run(x).readout * module.readout_scale)
