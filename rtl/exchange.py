@@ -2,15 +2,17 @@
 
 import dataclasses
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from spikeloom.hls_model.errors import FitError
-from spikeloom.hls_model.network import Network
+from spikeloom.hls_model.network import Network, Population
 from spikeloom.hls_model.ranges import Range
 from spikeloom.rtl.design import Design
+from spikeloom.rtl.weights import bank_rows, parameter_rows
 
-__all__ = ["exchange"]
+__all__ = ["exchange", "reload"]
 
 
 def exchange(design: Design, network: Network) -> Design:
@@ -30,6 +32,39 @@ def exchange(design: Design, network: Network) -> Design:
         for name, plan in design.plans.items()
     }
     return dataclasses.replace(design, network=network, plans=plans)
+
+
+def reload(design: Design, network: Network) -> Design:
+    """``design`` with the weights of ``network`` where the link can write them, and its hash.
+
+    A running board takes them (:func:`.loading.image_of`). Everything else that ``design`` holds,
+    its neurons' parameters and biases and the weights that are not loadable, must be the same.
+
+    Raises
+    ------
+    FitError
+        If no weights can be loaded, or something else would have to change; the message says what.
+    """
+    if not any(plan.is_loadable for plan in design.plans.values()):
+        raise FitError("no weights of this design can be loaded; build it with `--loadable`")
+    reloaded = exchange(design, network)
+    for name, plan in design.plans.items():
+        new = reloaded.plans[name]
+        if not plan.is_loadable and bank_rows(plan) != bank_rows(new):
+            raise FitError(_fixed(f"the weights of {name!r}, which are not loadable,"))
+        if parameter_rows(plan) != parameter_rows(new):
+            was, now = plan.network.population(name), network.population(name)
+            for _, label, before, after in _parameters(was, now):
+                if not np.array_equal(before, after):
+                    raise FitError(_fixed(f"{label} of {name!r}"))
+    return reloaded
+
+
+def _fixed(what: str) -> str:
+    return (
+        f"{what} must stay as built: only weights are loaded into a running board; put them into "
+        "the bitstream with `spikeloom reweight`"
+    )
 
 
 def _differences(design: Design, new: Network) -> Iterator[str]:
@@ -90,18 +125,23 @@ def _of_values(design: Design, new: Network, name: str) -> Iterator[str]:
             room = inputs[port].range
         if sums not in room:
             yield f"weighted sums of {name!r} must lie in {room}, not in {sums}"
-    for kind, before, after in (
-        ("p", was.parameters, now.parameters), ("bias", was.bias, now.bias),
-    ):
-        for key in {**before, **after}:
-            values = after.get(key, 0)
-            label = f"the parameter {key!r}" if kind == "p" else f"the bias of {key!r}"
-            if f"{kind}.{key}" in inputs:
-                room = inputs[f"{kind}.{key}"].range
-                if Range.of(values) not in room:
-                    yield f"{label} of {name!r} must lie in {room}, not in {Range.of(values)}"
-            elif not np.array_equal(before.get(key, 0), values):
-                yield (
-                    f"{label} of {name!r}, which all neurons share, must stay "
-                    f"{before.get(key, 0)}, not become {Range.of(values)}"
-                )
+    for node, label, before, values in _parameters(was, now):
+        if node in inputs:
+            room = inputs[node].range
+            if Range.of(values) not in room:
+                yield f"{label} of {name!r} must lie in {room}, not in {Range.of(values)}"
+        elif not np.array_equal(before, values):
+            yield (
+                f"{label} of {name!r}, which all neurons share, must stay {before}, not become "
+                f"{Range.of(values)}"
+            )
+
+
+def _parameters(was: Population, now: Population) -> Iterator[tuple[str, str, Any, Any]]:
+    """Parameters and biases: the input of the dataflow, in words, before and after."""
+    for key in {**was.parameters, **now.parameters}:
+        before, after = (population.parameters.get(key, 0) for population in (was, now))
+        yield f"p.{key}", f"the parameter {key!r}", before, after
+    for key in {**was.bias, **now.bias}:
+        before, after = (population.bias.get(key, 0) for population in (was, now))
+        yield f"bias.{key}", f"the bias of {key!r}", before, after

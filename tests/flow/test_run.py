@@ -9,13 +9,20 @@ import numpy as np
 import pytest
 from folders import make_folder, make_network
 
-from spikeloom.boards.design import generate, link_baud
+from spikeloom.boards import driver
+from spikeloom.boards.design import VirtualTop, generate, link_baud
 from spikeloom.boards.driver import Events
+from spikeloom.boards.ports import open_port
 from spikeloom.cli.app import run as command
+from spikeloom.flow.board import connect, folder_design
 from spikeloom.flow.compare import Expected, refuse_difference
 from spikeloom.flow.run import run_folder
 from spikeloom.flow.stages import load_network
-from spikeloom.hls_model.errors import BoardError, MismatchError
+from spikeloom.hls_model import Network, Population, Projection, simulate
+from spikeloom.hls_model.errors import BoardError, FitError, MismatchError
+from spikeloom.rtl.loading import image_of
+from spikeloom.rtl.verilog import to_verilog
+from spikeloom.sim.virtual import VirtualBoard, compile_virtual
 
 
 def spikeloom(capsys, *arguments):
@@ -60,6 +67,93 @@ def test_a_board_with_another_network(folder, virtual, tmp_path, capsys):
         f"error: the board (hx8k-evn) holds network {board}, not {wanted}; flash the bitstream of "
         "this network\n"
     )
+
+
+@pytest.fixture(scope="module")
+def loadable(tmp_path_factory):
+    """A folder whose weights can be loaded."""
+    folder = tmp_path_factory.mktemp("loadable") / "folder"
+    return make_folder(folder, make_network(), loadable=True)
+
+
+@pytest.fixture(scope="module")
+def running(loadable):
+    """Its virtual board."""
+    design, board, _ = folder_design(loadable)
+    simulator = compile_virtual({"top.v": to_verilog(VirtualTop(design, board), "top")}, "top")
+    with VirtualBoard(simulator, clock_hz=12_000_000, baud=3_000_000) as virtual:
+        yield virtual
+
+
+def test_other_weights_on_a_running_board(loadable, running, tmp_path, capsys):
+    other = make_network(seed=5)
+    other.save(tmp_path / "network.npz")
+    port = ["--port", running.port, "--baud", running.baud, "--json"]
+    hashes = []
+    for load in (["--load", tmp_path], [], ["--load", tmp_path / "network.npz"], []):
+        code, out, _ = spikeloom(capsys, "run", loadable, *port, *load)
+        report = json.loads(out)
+        assert (code, report["mismatches"], report["samples"]) == (0, 0, 60)
+        hashes.append(report["network"])
+    assert hashes == [other.hash, make_network().hash] * 2
+
+
+def test_other_weights_on_a_virtual_board(loadable, tmp_path):
+    make_network(seed=5).save(tmp_path / "network.npz")
+    samples = np.load(loadable / "samples.npz")["inputs"]
+    with connect(loadable, virtual=True, load=tmp_path) as board:
+        outputs = board.run(samples)
+    expected = simulate(make_network(seed=5), samples)
+    assert (outputs.events == expected.spikes["classes"]).all()
+    assert (outputs.events != simulate(make_network(), samples).spikes["classes"]).any()
+
+
+def test_a_damaged_image_is_refused_and_nothing_is_answered_until_one_is_whole(loadable, running):
+    design, _, _ = folder_design(loadable)
+    image = image_of(design.plans)
+    with open_port(running.port, running.baud) as port, driver.Connection(port, timeout=5) as board:
+        for wrong in (image[:-1], image + b"\0", bytes([image[0] ^ 4]) + image[1:]):
+            with pytest.raises(BoardError, match=r"does not take an image of \d+ bytes; send that"):
+                board.load(wrong)
+            with pytest.raises(BoardError, match="the board reports the fault WEIGHTS"):
+                list(board.run([[[1, 2], [3]]]))
+        board.load(image)
+        [sample] = board.run([[[1, 2], [3]]])
+        assert len(sample) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"size": 7}, "the populations must stay .* run `spikeloom build`"),
+        ({"threshold": 12}, "the parameter 'threshold' of 'hidden', which all neurons share, must"),
+        ({"bits": 7}, "the projection .* must stay, and not become .* 7 bits"),
+    ],
+    ids=str,
+)
+def test_weights_of_another_architecture_are_refused(loadable, change, message, tmp_path):
+    size = change.get("size", 6)
+    rng = np.random.default_rng(0)
+    first, second = make_network().projections
+    hidden, classes = make_network().populations
+    Network(
+        make_network().inputs,
+        (Population("hidden", size, hidden.neuron, {"threshold": change.get("threshold", 11)}),
+         classes),
+        (Projection("pixels", "hidden", rng.integers(-4, 8, (size, 9)),
+                    bits=change.get("bits", first.bits)),
+         Projection("hidden", "classes", rng.integers(-6, 8, (3, size)), bits=second.bits)),
+        make_network().output,
+    ).save(tmp_path / "network.npz")  # fmt: skip
+    with pytest.raises(FitError, match=message):
+        connect(loadable, "/dev/nowhere", load=tmp_path)
+
+
+def test_weights_of_a_bitstream_cannot_be_loaded(folder, tmp_path, capsys):
+    make_network(seed=5).save(tmp_path / "network.npz")
+    code, _, err = spikeloom(capsys, "run", folder, "--virtual", "--load", tmp_path)
+    assert code == 1
+    assert "no weights of this design can be loaded; build it with `--loadable`" in err
 
 
 def test_a_difference_ends_the_run(folder, virtual, monkeypatch, capsys):

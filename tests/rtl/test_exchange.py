@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import networks
@@ -21,7 +22,8 @@ from spikeloom.hls_model import (
     ShiftLeak,
 )
 from spikeloom.hls_model.errors import FitError
-from spikeloom.rtl.exchange import exchange
+from spikeloom.rtl.exchange import exchange, reload
+from spikeloom.rtl.loading import image_of
 
 WORD = Range.signed(8)
 
@@ -123,3 +125,61 @@ def test_a_parameter_that_all_share_is_a_constant():
         "the parameter 'threshold' of 'hidden', which all neurons share, must stay 5, not become "
         "[6, 6], which is part of the logic; run `spikeloom build`"
     )
+
+
+def loadable(**kinds: str) -> Any:
+    """:func:`design`, some of whose populations have weights that the link can write."""
+    built = design()
+    plans = {
+        name: dataclasses.replace(plan, weights=kinds.get(name, "bitstream"))
+        for name, plan in built.plans.items()
+    }
+    return dataclasses.replace(built, plans=plans)
+
+
+def but(old: Network, *, weights: Any = (), thresholds: Any = None) -> Network:
+    """``old`` with other weights into the populations ``weights``."""
+    projections = tuple(
+        dataclasses.replace(p, weights=np.clip(p.weights[::-1] * -1, -4, 3))
+        if p.target in weights else p
+        for p in old.projections
+    )
+    populations = tuple(
+        dataclasses.replace(p, parameters={"threshold": thresholds})
+        if thresholds is not None and p.name == "hidden" else p
+        for p in old.populations
+    )
+    return Network(old.inputs, populations, projections, old.output)
+
+
+def test_what_a_running_board_takes():
+    built = loadable(hidden="loadable")
+    other = but(network(), weights=("hidden",))
+    reloaded = reload(built, other)
+    assert reloaded.network is other
+    assert image_of(reloaded.plans) != image_of(built.plans)
+    assert image_of(reload(reloaded, network()).plans) == image_of(built.plans)
+
+
+@pytest.mark.parametrize(("kinds", "changes", "message"), [
+    ({}, {"weights": ("hidden",)}, "no weights of this design can be loaded; build it with `--l"),
+    ({"hidden": "loadable"}, {"weights": ("hidden", "out")},
+     "the weights of 'out', which are not loadable, must stay as built: only weights are loaded"),
+    ({"hidden": "loadable", "out": "loadable"}, {"thresholds": [5, 6, 7, 6, 5, 4]},
+     "the parameter 'threshold' of 'hidden' must stay as built: only weights are loaded into a "),
+])
+def test_what_it_does_not_take(kinds: Any, changes: Any, message: str):
+    with pytest.raises(FitError) as error:
+        reload(loadable(**kinds), but(network(), **changes))
+    assert str(error.value).startswith(message)
+
+
+def test_sums_beyond_those_that_were_built_are_refused():
+    wide = Network(
+        network().inputs, network().populations,
+        tuple(dataclasses.replace(p, weights=np.full_like(p.weights, 7))
+              if p.target == "hidden" else p for p in network().projections),
+        network().output,
+    )  # fmt: skip
+    with pytest.raises(FitError, match=r"sums of 'hidden' must lie in .*, not in \[0, 35\]"):
+        reload(loadable(hidden="loadable"), wide)

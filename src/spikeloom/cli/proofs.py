@@ -44,6 +44,10 @@ TestSet = Annotated[
 Limit = Annotated[
     int | None, typer.Option(metavar="N", min=1, help="Samples to run. [default: all]")
 ]
+NewNetwork = Annotated[
+    Path | None,
+    typer.Option(metavar="NETWORK", help="Load these weights first: a network.npz, or its folder."),
+]
 WaveFile = Annotated[
     bool, typer.Option("--waves", help="Write the simulated board's waveform, DIR/waves.fst.")
 ]
@@ -58,6 +62,7 @@ def run(
     baud: Baud = None,
     samples: TestSet = None,
     limit: Limit = None,
+    load: NewNetwork = None,
     waves: WaveFile = False,
     json: Json = False,
 ) -> None:
@@ -77,6 +82,7 @@ def run(
             baud=baud,
             samples=samples,
             limit=limit,
+            load=load,
             waves=folder / WAVES if waves else None,
             listener=display,
         )
@@ -139,6 +145,7 @@ def _show(
 
 def _run_figures(report: dict[str, Any]) -> Iterable[tuple[str, str]]:
     yield "board", f"{report['board']}{' (virtual)' if report['virtual'] else ''}"
+    yield "network", report["network"][:16]
     yield "outputs", f"{report['mismatches']} differences in {report['samples']:,} samples"
     if report["accuracy"] is not None:
         yield "accuracy", f"{report['accuracy']:.2%}"

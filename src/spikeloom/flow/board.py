@@ -159,8 +159,12 @@ def connect(
     baud: int | None = None,
     timeout: float | None = None,
     waves: Path | None = None,
+    load: Path | str | None = None,
 ) -> ConnectedBoard:
     """Connect to the board that runs the network in ``folder``.
+
+    Loadable weights are sent to a real board at each connection: its hash names its bitstream, not
+    what someone has loaded since.
 
     Parameters
     ----------
@@ -170,6 +174,8 @@ def connect(
     baud : bits per second, if the bitstream was built for others than the folder says
     timeout : seconds without a sign of life before something is tried again
     waves : where to write a virtual board's waveform (FST)
+    load : another network, as ``network.npz`` or a folder that holds one, whose weights replace
+        those of ``folder``; the design must be built for it (``--loadable``)
 
     Raises
     ------
@@ -177,15 +183,19 @@ def connect(
         If no port is found, or several; if it is absent or busy; if the board is silent or runs
         another network.
     ArtefactError
-        If the folder holds no design.
+        If the folder holds no design, or ``load`` no network.
+    FitError
+        If more than loadable weights would have to differ from those of the folder.
     ToolError
         If a virtual board cannot be built.
     """
     design, board, usual = folder_design(Path(folder))
+    loaded = None if load is None else _reloaded(design, Path(load))
     if virtual:
         if port is not None:
             raise BoardError(f"a virtual board has no port; leave {port!r} or --virtual out")
-        return connect_virtual(design, _simulated(design, board, waves), timeout=timeout)
+        simulated = _simulated(design, board, waves)
+        return connect_virtual(design, simulated, timeout=timeout, loaded=loaded)
 
     from spikeloom.boards import driver
 
@@ -196,13 +206,21 @@ def connect(
         usb_ids=board.usb_ids,
         timeout=timeout or 0.5,
     )
-    return _loaded(ConnectedBoard(design.network, connection), design)
+    return _load(connection, loaded or design)
 
 
 def connect_virtual(
-    design: Design, virtual: VirtualBoard, *, timeout: float | None = None
+    design: Design,
+    virtual: VirtualBoard,
+    *,
+    timeout: float | None = None,
+    loaded: Design | None = None,
 ) -> ConnectedBoard:
     """Connect to a virtual board, whatever it was compiled from; closing ends it.
+
+    Parameters
+    ----------
+    loaded : ``design`` with other weights, which it is to hold
 
     Raises
     ------
@@ -210,6 +228,7 @@ def connect_virtual(
         If it is silent or runs another network.
     """
     from spikeloom.boards import driver
+    from spikeloom.rtl.loading import ImageLayout
 
     with contextlib.ExitStack() as undo:
         undo.callback(virtual.close)
@@ -219,7 +238,9 @@ def connect_virtual(
             network_hash=_hash(design),
             timeout=timeout or _VIRTUAL_TIMEOUT,
         )
-        board = _loaded(ConnectedBoard(design.network, connection, virtual), design)
+        # What its bitstream holds is still there, unlike in a board that others have used.
+        is_complete = loaded is None and ImageLayout(design.plans).is_in_bitstream
+        board = _load(connection, loaded or design, virtual, is_complete=is_complete)
         undo.pop_all()
         return board
 
@@ -228,18 +249,29 @@ def _hash(design: Design) -> int:
     return int(design.network.hash[:16], 16)
 
 
-def _loaded(board: ConnectedBoard, design: Design) -> ConnectedBoard:
-    """``board``, with the weights that its bitstream cannot hold."""
+def _reloaded(design: Design, path: Path) -> Design:
+    from spikeloom.rtl.exchange import reload
+
+    return reload(design, Network.load(path / stages.NETWORK if path.is_dir() else path))
+
+
+def _load(
+    connection: Connection,
+    design: Design,
+    virtual: VirtualBoard | None = None,
+    *,
+    is_complete: bool = False,
+) -> ConnectedBoard:
+    """The board behind ``connection``, with the loadable weights of ``design``."""
     from spikeloom.rtl.loading import ImageLayout, image_of
 
-    image = ImageLayout(design.plans)
-    if image.plans and not image.is_in_bitstream:
+    if ImageLayout(design.plans).plans and not is_complete:
         try:
-            board.connection.load(image_of(design.plans))
+            connection.load(image_of(design.plans))
         except BaseException:
-            board.close()
+            connection.close()
             raise
-    return board
+    return ConnectedBoard(design.network, connection, virtual)
 
 
 def _simulated(design: Design, board: Board, waves: Path | None) -> VirtualBoard:

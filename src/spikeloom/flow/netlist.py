@@ -110,7 +110,7 @@ def netlist_verilog(netlist: Path) -> str:
 def _as_verilog_has_it(netlist: dict[str, Any]) -> dict[str, Any]:
     """With ports that a pad's cell can be connected to, and outputs open rather than unknown."""
     module = netlist["modules"][_TOP]
-    pads = set()
+    pads: set[int | str] = set()
     for cell in module["cells"].values():
         directions, connections = cell["port_directions"], cell["connections"]
         pads.update(*(connections[name] for name in connections if directions[name] == "inout"))

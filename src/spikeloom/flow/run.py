@@ -68,13 +68,14 @@ def run_folder(
     samples: Path | None = None,
     limit: int | None = None,
     waves: Path | None = None,
+    load: Path | None = None,
     listener: Listener | None = None,
 ) -> dict[str, Any]:
     """Run a test set on the board that runs ``folder``, and compare each output with the reference.
 
     Parameters
     ----------
-    port, virtual, baud, waves
+    port, virtual, baud, waves, load
         See :func:`spikeloom.flow.board.connect`.
     samples, limit
         The test set, and how many of it. By default all of what the folder was last run with.
@@ -90,7 +91,7 @@ def run_folder(
     ------
     MismatchError
         At the first output that differs.
-    BoardError, SampleError, ArtefactError, ToolError
+    BoardError, FitError, SampleError, ArtefactError, ToolError
         See :func:`spikeloom.flow.board.connect`.
     """
     folder = Path(folder)
@@ -99,7 +100,7 @@ def run_folder(
     test_set = read_test_set(folder, network, samples, limit)
     listener.started("run", "compiles the virtual board" if virtual else "connects")
     start = time.monotonic()
-    with connect(folder, port, virtual=virtual, baud=baud, waves=waves) as board:
+    with connect(folder, port, virtual=virtual, baud=baud, waves=waves, load=load) as board:
         report = run_on(board, test_set, listener=listener)
     listener.finished("run", time.monotonic() - start)
     return report
@@ -123,10 +124,10 @@ def run_on(
     Returns
     -------
     dict
-        ``board``, ``samples``, ``events_compared`` (places where one may be), ``mismatches`` (0),
-        ``accuracy``, ``inferences_per_second``, ``latency_us``, ``link``, ``counters``,
-        ``virtual`` and ``seconds``. Rates and latencies are in the board's time, which for a
-        virtual board is simulated time.
+        ``board``, ``network`` (the hash of what ran), ``samples``, ``events_compared`` (places
+        where one may be), ``mismatches`` (0), ``accuracy``, ``inferences_per_second``,
+        ``latency_us``, ``link``, ``counters``, ``virtual`` and ``seconds``. Rates and
+        latencies are in the board's time, which for a virtual board is simulated time.
 
     Raises
     ------
@@ -159,6 +160,7 @@ def run_on(
     return {
         "board": board.connection.description.identity.board,
         "virtual": is_virtual,
+        "network": board.network.hash,
         "samples": events.samples,
         "events_compared": compared,
         "mismatches": 0,
