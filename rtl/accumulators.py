@@ -1,10 +1,11 @@
-"""Accumulators of several slots in a memory: look-up-table RAM, or the block RAM of iCE40."""
+"""Accumulators of several slots in a memory: look-up-table RAM or block RAM."""
 
 from amaranth.hdl import *
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.rtl.events import shape_of
+from spikeloom.rtl.memory import TwoPortMemory
 from spikeloom.rtl.plan import CorePlan
 from spikeloom.rtl.scratch import Scratch
 
@@ -26,12 +27,12 @@ class AccumulatorMemory(wiring.Component):
     register behind the adder; its reset is what clears. Where held inputs are added to, a second
     memory keeps what they have contributed.
 
-    Latency: 1 cycle from ``slot`` to ``totals``. Throughput: one operation per cycle, those on the
-    same slot at least ``plan.slots`` cycles apart unless they only read.
+    Latency: ``plan.slot_lead`` cycles from ``slot`` to ``totals``. Throughput: one operation per
+    cycle, those on the same slot at least ``plan.slots`` cycles apart unless they only read.
 
     Members
     -------
-    slot : In, of the operation that comes in the next cycle
+    slot : In, of the operation that comes ``plan.slot_lead`` cycles later
     accumulate : In, add ``addends`` to the slot
     held : In, with ``accumulate``: they are of a held input, and come before those of others
     sweep : In, make the slot what held inputs have contributed
@@ -56,13 +57,16 @@ class AccumulatorMemory(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         plan = self._plan
-        slot, sums = Signal(range(plan.slots)), Signal(self._totals)
-        m.d.sync += slot.eq(self.slot)
+        slot, sums = self.slot, Signal(self._totals)
+        for cycle in range(plan.slot_lead):
+            later = Signal(range(plan.slots), name=f"slot_{cycle}")
+            m.d.sync += later.eq(slot)
+            slot = later
         for lane in range(plan.bank_lanes):
             for port in plan.ports:
                 m.d.comb += sums[lane][port].eq(self.totals[lane][port] + self.addends[lane][port])
-        write, word, enable, keep = Signal.like(slot), Signal(self._totals), Signal(), Signal()
-        kept = Signal(self._totals)
+        write, enable, keep = Signal(range(plan.slots)), Signal(), Signal()
+        word, kept = Signal(self._totals), Signal(self._totals)
         clear = self.sweep & self.last if plan.held_count else self.sweep
 
         domain = m.d.sync if plan.slots > 2 else m.d.comb
@@ -82,15 +86,19 @@ class AccumulatorMemory(wiring.Component):
             m.submodules.kept = self._cells(m, write, word, keep, kept)
         return m
 
-    def _cells(self, m: Module, write, word, enable, data) -> Scratch:
+    def _cells(self, m: Module, write, word, enable, data) -> Scratch | TwoPortMemory:
         plan = self._plan
-        style = "distributed" if plan.family.has_lut_ram else None
-        cells = Scratch(len(Value.cast(word)), [0] * plan.slots, style)
+        initial, width = [0] * plan.slots, len(Value.cast(word))
+        cells: Scratch | TwoPortMemory
+        if plan.accumulators == "blocks":
+            cells = TwoPortMemory(initial, width, in_blocks=True)
+            m.d.comb += [cells.write.eq(enable), Value.cast(data).eq(cells.data)]
+        else:
+            cells = Scratch(width, initial, "distributed" if plan.family.has_lut_ram else None)
+            m.d.comb += [cells.enable.eq(enable), Value.cast(data).eq(cells.data)]
         m.d.comb += [
             cells.address.eq(self.slot),
-            Value.cast(data).eq(cells.data),
             cells.target.eq(write),
             cells.word.eq(word),
-            cells.enable.eq(enable),
         ]
         return cells

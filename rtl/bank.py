@@ -104,10 +104,11 @@ class Bank(wiring.Component):
                 m.d.sync += [
                     addends[lane][port].eq(row[lane][port] * value) for port in plan.ports
                 ]
-        if plan.accumulators == "memory":
-            totals = self._memory(m, before, operation, addends)
-        else:
+        if plan.accumulators == "registers":
             totals = self._registers(m, operation, addends)
+        else:
+            ahead = _delayed(m, self.operation, plan.accumulate_latency - plan.slot_lead)
+            totals = self._memory(m, ahead, operation, addends)
         for lane in range(plan.bank_lanes):
             part, unit = divmod(lane, plan.units)
             for port in plan.ports:
@@ -123,11 +124,11 @@ class Bank(wiring.Component):
         m.d.comb += memory.load.eq(self.load)
         return memory
 
-    def _memory(self, m: Module, before, operation, addends) -> data.View:
+    def _memory(self, m: Module, ahead, operation, addends) -> data.View:
         plan = self._plan
         m.submodules.accumulators = memory = AccumulatorMemory(plan, addends.shape())
         m.d.comb += [
-            memory.slot.eq(before.slot),
+            memory.slot.eq(ahead.slot),
             memory.accumulate.eq(operation.accumulate),
             memory.held.eq(operation.held),
             # All parts of a slot have left when the last one does.

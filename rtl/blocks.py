@@ -26,12 +26,16 @@ class Block:
     worth : bits up to which a memory is left to look-up tables
     tables : look-up tables that a block is worth where one shape takes more blocks and another more
         logic around them
+    port_words, port_bits : of a block that is written beside being read (``two_port``); 0 where
+        none is instantiated here
     """
 
     shapes: tuple[tuple[int, int], ...]
     has_output_register: bool
     worth: int = 0
     tables: int = 12
+    port_words: int = 0
+    port_bits: int = 0
 
     def shape_for(self, rows: int, width: int) -> tuple[int, int]:
         """The shape of which the fewest blocks hold ``rows`` of ``width`` bits.
@@ -89,15 +93,17 @@ class _DP16KD(Block):
 
     def two_port(
         self, contents: list[int], write: Value, target: Value, word: Value, address: Value,
-        data: Value,
+        data: Value, enable: Value | int = 1, output: Value | int = 1,
     ) -> Instance:
         """A block with rows of up to 18 bits, one of which is written while another is read.
 
-        The output register lets ``data`` follow ``address`` two cycles later. What is read from the
-        row that is being written is undefined.
+        The output register lets ``data`` follow ``address`` two cycles later: the row is read if
+        ``enable``, and moves to the register if ``output``, which implies ``enable``. What is read
+        from the row that is being written is undefined.
         """
         ports = self._port("A", 18, target, write=write, word=word)
         ports |= self._port("B", 18, address, data)
+        ports |= {"i_CEB": enable, "i_OCEB": output}
         return self._instance(contents, ports)
 
     def _instance(self, words: list[int], ports: dict[str, object]) -> Instance:
@@ -230,7 +236,7 @@ _BLOCKS = {
     ),
     "ecp5": _DP16KD(
         ((16384, 1), (8192, 2), (4096, 4), (2048, 9), (1024, 18), (512, 36)),
-        has_output_register=True,
+        has_output_register=True, port_words=1024, port_bits=18,
     ),
 }
 

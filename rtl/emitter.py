@@ -2,12 +2,12 @@
 
 from amaranth.hdl import *
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.hls_model.ranges import Range
 from spikeloom.rtl.events import EventLayout, times
 from spikeloom.rtl.plan import CorePlan
+from spikeloom.rtl.queue import Queue
 
 __all__ = ["Emitter", "Entry"]
 
@@ -34,32 +34,29 @@ class Entry(data.StructLayout):
 
 
 class Credit(wiring.Component):
-    """Room left in the emitter's queue, counted so that a sweep that starts always fits.
+    """Counts sweeps, so that the queue has room for all entries of any that starts.
 
-    Latency: 2 cycles from ``reserve`` to ``room``, less than sweeps are apart; 3 from the others.
+    Latency: 2 cycles, less than sweeps are apart.
 
     Members
     -------
     reserve : In, a sweep starts: all its entries may need room
-    unused : In, one of them did not
-    released : In, the queue gave an entry away
+    released : In, the last entry of one has left the queue
     room : Out, a whole sweep fits
     """
 
     def __init__(self, plan: CorePlan):
-        self._plan = plan
-        super().__init__({"reserve": In(1), "unused": In(1), "released": In(1), "room": Out(1)})
+        self._sweeps = (plan.queue_depth - 1) // plan.sweep
+        super().__init__({"reserve": In(1), "released": In(1), "room": Out(1, init=1)})
 
     def elaborate(self, platform):
         m = Module()
-        depth, sweep = self._plan.queue_depth, self._plan.sweep
-        free = Signal(range(depth + 1), init=depth)
-        returned = Signal(2)
-        m.d.sync += [
-            returned.eq(self.unused + self.released),
-            free.eq(free + Mux(self.reserve, returned - sweep, returned)),
-            self.room.eq(free >= sweep),
-        ]
+        running = Signal(range(self._sweeps + 1))
+        with m.If(self.reserve & ~self.released):
+            m.d.sync += running.eq(running + 1)
+        with m.If(self.released & ~self.reserve):
+            m.d.sync += running.eq(running - 1)
+        m.d.sync += self.room.eq(running != self._sweeps)
         return m
 
 
@@ -90,33 +87,45 @@ class Emitter(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        plan = self._plan
-        m.submodules.credit = credit = Credit(plan)
-        m.submodules.queue = queue = SyncFIFOBuffered(
-            width=self._layout.size, depth=plan.queue_depth
+        m.submodules.credit = credit = Credit(self._plan)
+        m.submodules.queue = queue = self._plan.emitter_queue(self._layout.size)
+        entry, is_kept = Signal(self._layout), Signal()
+        is_released = Signal()
+        domain = m.d.sync if self._has_register else m.d.comb
+        domain += [
+            entry.eq(self.entry),
+            is_kept.eq(self.valid & (self.entry.fired.any() | self._is_final(self.entry))),
+        ]
+        m.d.sync += is_released.eq(
+            queue.r_en & queue.r_rdy & self._is_final(self._layout(queue.r_data))
         )
-        entry, valid = Signal(self._layout), Signal()
-        is_kept = entry.fired.any() | (entry.index == plan.sweep - 1)
         m.d.comb += [
             queue.w_data.eq(entry),
-            queue.w_en.eq(valid & is_kept),
+            queue.w_en.eq(is_kept),
             credit.reserve.eq(self.reserve),
+            credit.released.eq(is_released),
             self.room.eq(credit.room),
         ]
-        m.d.sync += [
-            entry.eq(self.entry),
-            valid.eq(self.valid),
-            credit.unused.eq(valid & ~is_kept),
-            credit.released.eq(queue.r_en & queue.r_rdy),
-        ]
-        m.submodules.unpacker = unpacker = _Unpacker(plan, self._layout)
+        self._unpack(m, queue)
+        return m
+
+    @property
+    def _has_register(self) -> bool:
+        """Whether a register lies in front of the queue, whose memory takes a while to write."""
+        return True
+
+    def _is_final(self, entry: data.View) -> Value:
+        """Whether the entry is its sweep's last."""
+        return entry.index == self._plan.sweep - 1
+
+    def _unpack(self, m: Module, queue: Queue) -> None:
+        m.submodules.unpacker = unpacker = _Unpacker(self._plan, self._layout)
         m.d.comb += [
             unpacker.entry.eq(queue.r_data),
             unpacker.valid.eq(queue.r_rdy),
             queue.r_en.eq(unpacker.ready),
         ]
         wiring.connect(m, wiring.flipped(self.o), unpacker.o)
-        return m
 
 
 class _Unpacker(wiring.Component):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from spikeloom.rtl.blocks import Block, find_block
+from spikeloom.rtl.emitter import Entry
 from spikeloom.rtl.events import EventLayout, shape_of
 from spikeloom.rtl.families import Family
 from spikeloom.rtl.memory import takes_blocks
@@ -21,8 +22,9 @@ __all__ = [
     "total",
 ]
 
-_FIXED_LUTS = 200
-"""Sequencer, emitter and pointers of a core, apart from what grows with its knobs."""
+_FIXED_LUTS = {True: 110, False: 140}
+"""Sequencer, emitter and pointers of a core, apart from what grows with its knobs: with registers
+to spare, and where these take tables."""
 
 _EMITTER_LUTS = 35
 """What each further neuron unit adds to the emitter."""
@@ -33,21 +35,18 @@ _BANK_REGISTERS = 50
 _ROUTED = 1.06
 """Tables after placement per table of the netlist."""
 
-_NEURON = {True: 1.5, False: 1.3}
+_NEURON = {True: 1.0, False: 1.3}
 """Tables per bit of a neuron's operators: with registers to spare, and where these pack with
 them."""
 
 _QUEUE_BLOCKS = 1
 """The queue in front of a core, where there is no distributed RAM."""
 
-_REGISTER_QUEUE = 4
-"""Entries of a queue that registers still hold."""
-
 _LUT_RAM_BITS, _LUT_RAM_WORDS = 4, 16
 """Of the smallest look-up-table RAM, which takes four tables."""
 
 _LUT_RAM_TABLES = 6
-"""What that costs in a queue, writing and choosing between several included."""
+"""What that costs, writing and choosing between several included."""
 
 _TOKEN_LATENCY = 9
 """Cycles of a token through the queues before and behind a core, and through its sequencer."""
@@ -165,9 +164,9 @@ def _luts(plan: CorePlan) -> int:
     dataflow = plan.dataflow
     nodes = sum(_node_luts(node, plan.family) for node in dataflow.nodes)
     neuron = plan.units * _NEURON[plan.family.has_spare_registers] * nodes
-    queues = sum(_queue_luts(*queue) for queue in _queues(plan)) if plan.family.has_lut_ram else 0
     bank = _accumulator_luts(plan) + _register_luts(plan)
-    emitter = _FIXED_LUTS + _EMITTER_LUTS * (plan.units - 1) + queues
+    fixed = _FIXED_LUTS[plan.family.has_spare_registers]
+    emitter = fixed + _EMITTER_LUTS * (plan.units - 1) + _queue_luts(plan)
     return round(
         _ROUTED * (emitter + bank + _handover_luts(plan, sums) + neuron + _row_luts(plan))
     )
@@ -206,37 +205,51 @@ def _adder_luts(family: Family, width: int) -> int:
     return width
 
 
-def _queues(plan: CorePlan) -> list[tuple[int, int]]:
-    """Words and bits of the queues in front of a core and behind it."""
-    queues = [
-        (plan.input_queue, EventLayout(plan.network.node(name).size, plan.source_range).size)
+def _input_queues(plan: CorePlan) -> list[tuple[int, int]]:
+    """Words and bits of the queues in front of a core that lie in a memory."""
+    if plan.input_queue == 1:
+        return []
+    return [
+        (plan.input_queue - 1, EventLayout(plan.network.node(name).size, plan.source_range).size)
         for name, _ in plan.sources
     ]
-    emitted = [plan.event_range] if plan.emits_events else []
-    if plan.readout is not None:
-        states = plan.network.population(plan.population).neuron.states()
-        emitted.append(states[plan.readout])
-    for range in emitted:
-        value = EventLayout(plan.size, range)["value"].width
-        bits = plan.units * (1 + value) + (plan.sweep - 1).bit_length() + 1
-        queues.append((plan.queue_depth, bits))
-    return queues
 
 
-def _queue_luts(words: int, bits: int) -> int:
-    """Look-up-table RAM of a queue, whose first entry lies in a register."""
-    return _LUT_RAM_TABLES * ceil(bits / _LUT_RAM_BITS) * ceil((words - 1) / _LUT_RAM_WORDS)
+def _emitter_queues(plan: CorePlan) -> list[tuple[int, int]]:
+    """Words and bits of the queues behind it."""
+    return [(plan.queue_depth - 1, Entry(plan, value).size) for value in plan.emitted.values()]
+
+
+def _queue_luts(plan: CorePlan) -> int:
+    """Look-up-table RAM of queues, whose first entry lies in a register."""
+    if not plan.family.has_lut_ram:
+        return 0
+    queues = _input_queues(plan)
+    queues += [(w, bits) for w, bits in _emitter_queues(plan) if not plan.is_queue_in_block(bits)]
+    return sum(
+        _LUT_RAM_TABLES * ceil(bits / _LUT_RAM_BITS) * ceil(words / _LUT_RAM_WORDS)
+        for words, bits in queues
+    )
+
+
+def _queue_blocks(plan: CorePlan) -> int:
+    """Block RAMs of queues."""
+    emitted = _emitter_queues(plan)
+    if plan.family.has_lut_ram:
+        emitted = [(words, bits) for words, bits in emitted if plan.is_queue_in_block(bits)]
+    blocks = sum(blocks_for(plan.family, words, bits) for words, bits in emitted)
+    return blocks + _QUEUE_BLOCKS * len(_input_queues(plan)) * (not plan.family.has_lut_ram)
 
 
 def _accumulator_luts(plan: CorePlan) -> int:
     widths = [shape_of(plan.accumulator_range(port)).width for port in plan.ports]
     sums = sum(widths)
     luts = plan.lanes * sum(_adder_luts(plan.family, width) for width in widths)
-    if plan.accumulators == "memory":
+    if plan.accumulators != "registers":
         luts += plan.lanes * sums * plan.keeps_sums
-        if plan.family.has_lut_ram:
+        if plan.family.has_lut_ram and plan.accumulators == "memory":
             words = ceil(plan.slots / _LUT_RAM_WORDS) * (1 + plan.keeps_sums)
-            luts += ceil(plan.lanes * sums / _LUT_RAM_BITS) * 4 * words
+            luts += ceil(plan.lanes * sums / _LUT_RAM_BITS) * _LUT_RAM_TABLES * words
     else:
         luts += plan.lanes * sums * plan.slots // 2 * (plan.slots > 1)
         # A table chooses what is kept, which takes registers of its own.
@@ -316,19 +329,16 @@ def _blocks(plan: CorePlan) -> int:
         blocks = plan.load_columns * blocks_for(plan.family, plan.rows, WORD_BITS)
     if parameters := parameter_layout(plan).size:
         blocks += row_blocks(plan.family, plan.sweep, parameters)
-    if plan.family.has_lut_ram:
-        return blocks + _state_blocks(plan) * takes_blocks(
-            plan.sweep, _state_bits(plan), plan.family.name
-        )
-    if plan.accumulators == "memory":
+    if plan.accumulators == "blocks" or (
+        plan.accumulators == "memory" and not plan.family.has_lut_ram
+    ):
         sums = sum(shape_of(plan.accumulator_range(port)).width for port in plan.ports)
-        memories = plan.banks * ceil(plan.bank_lanes * sums / 16) * ceil(plan.slots / 256)
-        blocks += memories * (1 + plan.keeps_sums)
-    if plan.sweep > 1:
-        blocks += _state_blocks(plan)
-    sources = len(plan.sources)
-    blocks += sum(blocks_for(plan.family, words - 1, b) for words, b in _queues(plan)[sources:])
-    return blocks + _QUEUE_BLOCKS * (plan.input_queue - 1 > _REGISTER_QUEUE) * sources
+        memories = blocks_for(plan.family, plan.slots, plan.bank_lanes * sums)
+        blocks += plan.banks * memories * (1 + plan.keeps_sums)
+    in_blocks = plan.sweep > 1
+    if plan.family.has_lut_ram:
+        in_blocks = takes_blocks(plan.sweep, _state_bits(plan), plan.family.name)
+    return blocks + _state_blocks(plan) * in_blocks + _queue_blocks(plan)
 
 
 def _state_blocks(plan: CorePlan) -> int:

@@ -265,9 +265,10 @@ def _useful_lanes(size: int) -> list[int]:
 def _accumulator_kinds(plan: CorePlan, chosen: str | None) -> list[str]:
     if chosen is not None:
         return [chosen]
-    if plan.slots == 1:
-        return ["registers"]
-    return ["memory", "registers"] if plan.slots <= _FEW_SLOTS else ["memory"]
+    kinds = [*plan.accumulator_kinds]
+    if plan.slots > _FEW_SLOTS:
+        kinds.remove("registers")
+    return kinds
 
 
 def _weight_kinds(plan: CorePlan, chosen: str | None) -> list[str]:
@@ -279,7 +280,7 @@ def _weight_kinds(plan: CorePlan, chosen: str | None) -> list[str]:
 def _with_banks(plan: CorePlan) -> CorePlan:
     """As many banks as hardly cost block RAMs: short wires between weights and accumulators. What
     lies in one memory anyway stays together."""
-    if plan.accumulators == "memory" or plan.weights == "spram":
+    if plan.accumulators != "registers" or plan.weights == "spram":
         return plan
     ratio = max(plan.lanes // plan.units, 1)
     plans = [replace(plan, banks=banks) for banks in range(1, ratio + 1) if ratio % banks == 0]

@@ -108,9 +108,10 @@ class TwoPortMemory(wiring.Component):
     Parameters
     ----------
     initial : contents at the start, one unsigned integer of ``width`` bits per word
+    in_blocks : it lies in block RAMs however small it is, and not only if it is large (see
+        :func:`takes_blocks`)
 
-    A larger one (see :func:`takes_blocks`) lies in block RAMs; on an ECP5 they are instantiated,
-    since Yosys does not use their output registers.
+    On an ECP5 block RAMs are instantiated, since Yosys does not use their output registers.
 
     Members
     -------
@@ -119,8 +120,9 @@ class TwoPortMemory(wiring.Component):
     data : Out
     """
 
-    def __init__(self, initial: list[int], width: int):
+    def __init__(self, initial: list[int], width: int, in_blocks: bool = False):
         self._initial = initial
+        self._in_blocks = in_blocks
         super().__init__({
             "write":   In(1),
             "target":  In(range(max(len(initial), 2))),
@@ -133,8 +135,10 @@ class TwoPortMemory(wiring.Component):
         m = Module()
         family = getattr(platform, "family", "")
         block = find_block(family)
-        is_large = takes_blocks(len(self._initial), len(self.data), family)
-        if block is not None and block.has_output_register and is_large:
+        words, bits = len(self._initial), len(self.data)
+        is_large = self._in_blocks or takes_blocks(words, bits, family)
+        can_instantiate = block is not None and 0 < words <= block.port_words
+        if can_instantiate and is_large:
             self._instantiate(m, block)
         elif is_large:
             self._infer(m, "block")

@@ -13,7 +13,7 @@ from spikeloom.hls_model.dataflow import Node
 from spikeloom.hls_model.ranges import Range
 from spikeloom.rtl.events import shape_of
 
-__all__ = ["lower"]
+__all__ = ["lower", "lower_to", "raise_to"]
 
 
 def lower(m: Module, node: Node, operands: list[Value]) -> Value:
@@ -33,14 +33,34 @@ def _shift_right(a: Value, *, amount: int, rounding: str) -> Value:
 
 
 def _saturate(a: Value, *, range: Range) -> Value:
-    above = a > range.hi
-    below = a < range.lo
-    if range == Range.signed(range.width) and a.shape().signed:
-        # The bits above the kept sign all equal it, unless the value is outside.
-        upper = a[range.width - 1 :]
-        outside = upper.any() & ~upper.all()
-        above, below = outside & ~a[-1], outside & a[-1]
-    return Mux(above, range.hi, Mux(below, range.lo, a))
+    return Mux(_is_above(a, range), range.hi, Mux(_is_below(a, range), range.lo, a))
+
+
+def raise_to(a: Value, range: Range) -> Value:
+    """``a``, but no less than the range's lower end."""
+    return Mux(_is_below(a, range), range.lo, a)
+
+
+def lower_to(a: Value, range: Range) -> Value:
+    """``a``, but no more than the range's upper end."""
+    return Mux(_is_above(a, range), range.hi, a)
+
+
+def _is_above(a: Value, range: Range) -> Value:
+    if _is_word(a, range):
+        return a[range.width - 1 :].any() & ~a[-1]
+    return a > range.hi
+
+
+def _is_below(a: Value, range: Range) -> Value:
+    if _is_word(a, range):
+        return ~a[range.width - 1 :].all() & a[-1]
+    return a < range.lo
+
+
+def _is_word(a: Value, range: Range) -> bool:
+    """Whether all bits above the kept sign equal it, unless the value is outside."""
+    return range == Range.signed(range.width) and a.shape().signed
 
 
 def _wrap(a: Value, *, range: Range) -> Value:

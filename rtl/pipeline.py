@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 from spikeloom.hls_model.dataflow import Dataflow, Node
 from spikeloom.rtl.events import shape_of
 from spikeloom.rtl.families import Family
-from spikeloom.rtl.operators import lower
+from spikeloom.rtl.operators import lower, lower_to, raise_to
 
 __all__ = ["NeuronPipeline", "Schedule", "member_name", "output_name", "schedule"]
 
@@ -20,6 +20,12 @@ _CAUTION = 0.8
 register more costs little."""
 
 
+_SUMS = ("add", "sub", "neg")
+
+_FEW_BITS = 4
+"""Up to so many, tables are cheaper than a register more on all other paths."""
+
+
 @dataclass(frozen=True)
 class Schedule:
     """Which stage computes each node.
@@ -27,6 +33,7 @@ class Schedule:
     Attributes
     ----------
     stages : stage of each node; inputs are there in stage 0
+    registers : of nodes that end in registers of their own: their number
     latency : cycles from the inputs to the registered outputs; at least 1
     slowest : the longest estimated path between registers, in ns
     """
@@ -34,10 +41,18 @@ class Schedule:
     latency: int
     slowest: float
     stages: Mapping[Node, int] = field(repr=False)
+    registers: Mapping[Node, int] = field(repr=False)
+
+    def ready(self, node: Node) -> int:
+        """The first stage in which the node's value is there."""
+        return self.stages[node] + self.registers.get(node, 0)
 
 
 def schedule(dataflow: Dataflow, family: Family, target_mhz: float) -> Schedule:
     """Put each node into the earliest stage in which its path still meets the clock.
+
+    Where registers are to spare, each of two sums in a row gets its own stage: synthesis would make
+    one sum of three numbers of them, which takes more tables than two.
 
     Parameters
     ----------
@@ -46,15 +61,35 @@ def schedule(dataflow: Dataflow, family: Family, target_mhz: float) -> Schedule:
     budget = _CAUTION * 1000 / target_mhz - family.register
     stages: dict[Node, int] = {}
     arrival: dict[Node, float] = {}
+    registers = {node: _registers(node, family) for node in dataflow.nodes}
+    slowest = 0.0
     for node in dataflow.nodes:
-        stage = max((stages[o] for o in node.operands), default=0)
-        start = max((arrival[o] for o in node.operands if stages[o] == stage), default=0.0)
+        ready = {o: stages[o] + registers[o] for o in node.operands}
+        stage = max(ready.values(), default=0)
+        last = [o for o in node.operands if ready[o] == stage and not registers[o]]
+        start = max((arrival[o] for o in last), default=0.0)
         delay = family.delay(node)
-        if start > 0 and delay > 0 and start + delay > budget:
+        is_late = start > 0 and delay > 0 and start + delay > budget
+        is_sum_of_sum = node.op in _SUMS and any(o.op in _SUMS for o in last)
+        if is_late or (is_sum_of_sum and family.has_spare_registers):
             stage, start = stage + 1, 0.0
         stages[node], arrival[node] = stage, start + delay
-    latency = max(stages[n] for n in dataflow.outputs.values()) + 1
-    return Schedule(latency, max(arrival.values()) + family.register, stages)
+        slowest = max(slowest, start + delay)
+    latency = max(max(stages[n] + max(registers[n], 1) for n in dataflow.outputs.values()), 1)
+    return Schedule(
+        latency, slowest + family.register, stages, {n: k for n, k in registers.items() if k}
+    )
+
+
+def _registers(node: Node, family: Family) -> int:
+    """How many registers do, by their reset, what tables would do in front of one: choose between
+    a value and a constant. Only where a register can be used without its table."""
+    if not family.has_spare_registers or node.range.width <= _FEW_BITS:
+        return 0
+    if node.op == "saturate":
+        return 2
+    branches = node.operands[1:]
+    return int(node.op == "select" and sum(o.op == "constant" for o in branches) == 1)
 
 
 def member_name(name: str) -> str:
@@ -103,12 +138,35 @@ class NeuronPipeline(wiring.Component):
             if node.op in ("input", "constant"):
                 continue
             stage = stages[node]
-            result = lower(m, node, [at(o, stage) for o in node.operands])
-            signals[node, stage] = Signal(shape_of(node.range), name=f"s{stage}_{labels[node]}")
-            m.d.comb += signals[node, stage].eq(result)
+            operands = [at(o, stage) for o in node.operands]
+            if node in self._schedule.registers:
+                value = _registered(m, node, operands, f"s{stage + 1}_{labels[node]}")
+            else:
+                value = Signal(shape_of(node.range), name=f"s{stage}_{labels[node]}")
+                m.d.comb += value.eq(lower(m, node, operands))
+            signals[node, self._schedule.ready(node)] = value
         for name, node in self._dataflow.outputs.items():
             m.d.comb += getattr(self, output_name(name)).eq(at(node, self._schedule.latency))
         return m
+
+
+def _registered(m: Module, node: Node, operands: list[Value], name: str) -> Signal:
+    """A choice between a value and a constant by the reset of a register, or two for a saturation.
+
+    A register must start with what its reset makes it, or Yosys uses tables after all.
+    """
+    shape = shape_of(node.range)
+    if node.op == "saturate":
+        range = node.attrs["range"]
+        (value,) = operands
+        clamped = Signal(value.shape(), init=range.lo, name=f"{name}_low")
+        result = Signal(shape, init=range.hi, name=name)
+        m.d.sync += [clamped.eq(raise_to(value, range)), result.eq(lower_to(clamped, range))]
+        return result
+    constant = next(o.range.lo for o in node.operands[1:] if o.op == "constant")
+    result = Signal(shape, init=constant, name=name)
+    m.d.sync += result.eq(lower(m, node, operands))
+    return result
 
 
 def output_name(name: str) -> str:

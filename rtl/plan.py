@@ -12,14 +12,25 @@ from spikeloom.hls_model.neuron import trace
 from spikeloom.hls_model.ranges import BOOL, Range
 from spikeloom.rtl.families import Family
 from spikeloom.rtl.handover import handover_latency
+from spikeloom.rtl.memory import takes_blocks
 from spikeloom.rtl.pipeline import Schedule, schedule
+from spikeloom.rtl.queue import Queue
 
 __all__ = ["WORD_BITS", "CorePlan"]
 
 WORD_BITS = 16
 """Of a loaded weight memory's columns: the width of UP5K's SPRAM and of iCE40's block RAM."""
 
-_ACCUMULATORS = ("registers", "memory")
+_EMITTER_LATENCY = 5
+"""Cycles from an entry's way into the emitter's queue until its room is free again."""
+
+_LEAST_QUEUE, _LARGE_QUEUE = 16, 64
+"""Entries of an emitter's queue: what the smallest look-up-table RAM holds, and from where on block
+RAM is better however many there are."""
+
+_BLOCK_SLOTS = 4
+"""Slots from which on a sum has been written to block RAM before it is read again."""
+
 _WEIGHTS = ("bitstream", "loadable", "spram")
 
 
@@ -38,7 +49,8 @@ class CorePlan:
     units : neuron pipelines (U); divides ``lanes``
     banks : weight memories side by side; divides ``lanes / units``
     accumulators : ``registers``, or with several slots ``memory`` (look-up-table RAM where the
-        family has it, block RAM elsewhere)
+        family has it, block RAM elsewhere), or with at least four ``blocks``, which is block RAM
+        behind its output register on a family with both
     weights : in block RAM that the ``bitstream`` fills; in one that is ``loadable`` besides; or in
         ``spram``, which is empty until it is loaded
     template : the network whose widths this core has; by default ``network`` itself
@@ -73,10 +85,11 @@ class CorePlan:
                 f"banks must divide lanes / units = {self.lanes // self.units} in "
                 f"{self.population!r}, not {self.banks}"
             )
-        if self.accumulators not in _ACCUMULATORS[: 1 + (self.slots > 1)]:
+        if self.accumulators not in self.accumulator_kinds:
             raise FitError(
-                f"accumulators of {self.population!r} must be 'registers', or 'memory' with fewer "
-                f"than {size} lanes, not {self.accumulators!r} with {self.lanes}"
+                f"accumulators of {self.population!r} must be 'registers', with fewer than {size} "
+                f"lanes 'memory', or on an ECP5 with {ceil(size / (_BLOCK_SLOTS - 1)) - 1} or "
+                f"fewer 'blocks', not {self.accumulators!r} with {self.lanes}"
             )
         self._check_weights()
         if not self.projections or not self.network.inputs:
@@ -98,6 +111,20 @@ class CorePlan:
                 f"weights of {self.population!r} have {self.rows} rows and SPRAM has {words}; "
                 + (f"use at least {needed} lanes" if words else "keep them in the bitstream")
             )
+
+    @property
+    def accumulator_kinds(self) -> tuple[str, ...]:
+        """What ``accumulators`` can be with so many lanes."""
+        if self.slots == 1:
+            return ("registers",)
+        has_both = self.family.has_lut_ram and self.family.has_spare_registers
+        blocks = ("blocks",) if has_both and self.slots >= _BLOCK_SLOTS else ()
+        return ("registers", "memory", *blocks)
+
+    @property
+    def slot_lead(self) -> int:
+        """Cycles from a slot's address to its sums in a memory."""
+        return 2 if self.accumulators == "blocks" else 1
 
     @property
     def is_loadable(self) -> bool:
@@ -256,13 +283,19 @@ class CorePlan:
         return max(self.sweep, self.schedule.latency + 4)
 
     @property
+    def is_paced(self) -> bool:
+        """Whether sweeps must be kept apart; issuing one may take as long anyhow."""
+        return self.sweep_interval > self.issue_cycles
+
+    @property
     def input_queue(self) -> int:
         """Tokens that wait in front of the core, so that its source can run ahead: one in a
         register, the others in a memory whose pointers wrap by themselves."""
-        if self.family.has_lut_ram or self._shares_a_source:
-            return 17
-        # It would take a block RAM, and what a source sends ahead can wait in its emitter.
-        return 1
+        # With several slots events are taken slowly. Where there is no look-up-table RAM, a queue
+        # would take a block RAM. What a source sends ahead can wait in its emitter.
+        is_joined = len(self.sources) > 1 or self.marker is not None
+        is_cheap = self.family.has_lut_ram and (self.slots == 1 or is_joined)
+        return 17 if is_cheap or self._shares_a_source else 1
 
     @property
     def _shares_a_source(self) -> bool:
@@ -274,14 +307,25 @@ class CorePlan:
 
     @property
     def queue_depth(self) -> int:
-        """Entries between neuron pipeline and emitter: a sweep starts when all of it has room, and
-        what a silent entry does not need is known only once it has come through the pipeline. One
-        entry lies in a register, the others fill memories."""
-        words = 16 if self.family.has_lut_ram else self.family.block_shapes[0][0]
-        memories = ceil((self.sweep + self.sweep_latency + 3) / words)
-        # Pointers wrap by themselves at powers of two.
-        memories += self.family.has_lut_ram and memories == 3
-        return words * memories + 1
+        """Entries between neuron pipeline and emitter: those of as many sweeps as can be on their
+        way when nothing holds them up. One lies in a register, the others in a memory whose
+        pointers wrap by themselves."""
+        on_their_way = self.sweep + self.sweep_latency + _EMITTER_LATENCY
+        sweeps = ceil(on_their_way / max(self.sweep_interval, self.issue_cycles))
+        return max(1 << (sweeps * self.sweep - 1).bit_length(), _LEAST_QUEUE) + 1
+
+    def is_queue_in_block(self, bits: int) -> bool:
+        """Whether the emitter's queue, of entries of ``bits`` bits, lies in block RAM whose output
+        register is used; elsewhere it is left to Yosys, or is the only memory there is."""
+        words = self.queue_depth - 1
+        if not self.family.has_spare_registers:
+            return False
+        is_small = self.slots > 1 and takes_blocks(words, bits, self.family.name)
+        return words > _LARGE_QUEUE or is_small
+
+    def emitter_queue(self, bits: int) -> Queue:
+        """The queue of entries of ``bits`` bits between neuron pipeline and emitter."""
+        return Queue(bits, self.queue_depth, self.is_queue_in_block(bits))
 
     @property
     def sweep_latency(self) -> int:
@@ -300,6 +344,15 @@ class CorePlan:
         """The state word that leaves at a sample's last step, if it is one of the outputs."""
         outputs = (o for o in self.network.outputs if o.population == self.population)
         return next((o.source for o in outputs if o.source != EVENTS), None)
+
+    @property
+    def emitted(self) -> dict[str, Range]:
+        """What leaves the core, ``events`` or a state word, with its values' range."""
+        emitted = {EVENTS: self.event_range} if self.emits_events else {}
+        if self.readout is not None:
+            states = self.network.population(self.population).neuron.states()
+            emitted[self.readout] = states[self.readout]
+        return emitted
 
     def as_dict(self) -> dict[str, Any]:
         return {

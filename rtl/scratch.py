@@ -29,6 +29,7 @@ class Scratch(wiring.Component):
     Members
     -------
     address : In, of the word to read
+    read : In, read it; ``data`` stays otherwise
     data : Out
     target, word, enable : In, where to write what
     """
@@ -38,6 +39,7 @@ class Scratch(wiring.Component):
         self._style = style
         super().__init__({
             "address": In(range(len(init))),
+            "read":    In(1, init=1),
             "data":    Out(width),
             "target":  In(range(len(init))),
             "word":    In(width),
@@ -61,6 +63,7 @@ class Scratch(wiring.Component):
         read, write = cells.read_port(), cells.write_port()
         m.d.comb += [
             read.addr.eq(self.address),
+            read.en.eq(self.read),
             self.data.eq(read.data),
             write.addr.eq(self.target),
             write.data.eq(self.word),
@@ -87,7 +90,8 @@ class Scratch(wiring.Component):
                 )
             levels.append(level)
         upper = Signal(range(ceil(len(self._init) / _WORDS)))
-        m.d.sync += upper.eq(self.address >> 8)
+        with m.If(self.read):
+            m.d.sync += upper.eq(self.address >> 8)
         m.d.comb += self.data.eq(Array(levels)[upper] if len(levels) > 1 else levels[0])
 
     def _block(self, words: list[int], word: Value, enable: Value, output: Signal) -> Instance:
@@ -99,7 +103,8 @@ class Scratch(wiring.Component):
         }
         return Instance(
             "SB_RAM40_4K", **initial, p_READ_MODE=0, p_WRITE_MODE=0,
-            i_RCLK=ClockSignal(), i_RCLKE=1, i_RE=1, i_RADDR=Cat(self.address[:8], C(0, 11))[:11],
+            i_RCLK=ClockSignal(), i_RCLKE=1, i_RE=self.read,
+            i_RADDR=Cat(self.address[:8], C(0, 11))[:11],
             i_WCLK=ClockSignal(), i_WCLKE=1, i_WE=enable,
             i_WADDR=Cat(self.target[:8], C(0, 11))[:11], i_MASK=C(0, 16),
             i_WDATA=Cat(word, C(0, 16))[:16], o_RDATA=output,

@@ -61,7 +61,8 @@ class Sequencer(wiring.Component):
             m.d.sync += slot.eq(Mux(self.i.ready, 0, slot + 1))
         with m.Elif(self.i.valid):
             self._issue_sweep(m, operation, slot, start)
-        self._pace(m, start)
+        if plan.is_paced:
+            self._pace(m, start)
         m.d.sync += [
             self.operation.eq(operation),
             self.start.eq(start),

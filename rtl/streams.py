@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from amaranth.hdl import *
 from amaranth.lib import stream, wiring
-from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.rtl.events import EventLayout
+from spikeloom.rtl.queue import Queue
 
 __all__ = ["Cut", "EventQueue", "Fork", "Merge", "Source"]
 
@@ -40,12 +40,7 @@ class EventQueue(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        if self._depth == 1 and not self._leading:
-            m.d.comb += self.i.ready.eq(~self.o.valid | self.o.ready)
-            with m.If(self.i.ready):
-                m.d.sync += [self.o.valid.eq(self.i.valid), self.o.payload.eq(self.i.payload)]
-            return m
-        m.submodules.fifo = fifo = SyncFIFOBuffered(width=self._layout.size, depth=self._depth)
+        m.submodules.fifo = fifo = Queue(self._layout.size, self._depth)
         pending = Signal(range(self._leading + 1), init=self._leading)
         m.d.comb += [
             fifo.w_data.eq(self.i.payload),

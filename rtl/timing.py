@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from spikeloom.hls_model.network import EVENTS, Output
+from spikeloom.rtl.emitter import Entry
 from spikeloom.rtl.plan import CorePlan
 
 __all__ = ["token_cycles"]
@@ -74,11 +75,11 @@ class _Core:
     def queue_latency(self) -> int:
         return _QUEUED if self.plan.input_queue > 1 else 1
 
-    @property
-    def emission_latency(self) -> int:
+    def emission_latency(self, word: str) -> int:
         """Cycles from a sweep's start to the first of its tokens."""
         plan = self.plan
         emitter = 6 if plan.units > 1 else 3 + plan.family.has_spare_registers
+        emitter += plan.is_queue_in_block(Entry(plan, plan.emitted[word]).size)
         pipeline = plan.accumulate_latency + plan.handover_latency + plan.schedule.latency
         return 1 + pipeline + emitter
 
@@ -122,8 +123,7 @@ class _Flow:
         if core.hears_one_stream:
             if len(core.queued) == core.plan.input_queue:
                 # A single entry is refilled as it empties.
-                is_single = core.plan.input_queue == 1
-                offered = max(offered, core.queued.popleft() + (not is_single))
+                offered = max(offered, core.queued.popleft() + (core.plan.input_queue > 1))
             self._take(core, offered + core.queue_latency, end)
             core.queued.append(core.free - 1)
         elif end:
@@ -167,7 +167,7 @@ class _Flow:
     def _emit(self, core: _Core, word: str, addresses: Iterable[int]) -> None:
         """Send what a sweep gives off: a token per cycle, as its entries come."""
         plan = core.plan
-        first = core.swept + core.emission_latency
+        first = core.swept + core.emission_latency(word)
         entries = [*((a // plan.units, False) for a in addresses), (plan.sweep - 1, True)]
         left = core.left.get(word, -1)
         for entry, end in entries:

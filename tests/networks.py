@@ -263,8 +263,8 @@ def random_plan(rng: np.random.Generator, network: Network, name: str) -> CorePl
     banks = int(rng.choice(divisors(lanes // units)))
     family = FAMILIES[str(rng.choice(list(FAMILIES)))]
     mhz = float(rng.choice([20, 60, 150, 300]))
-    kind = "memory" if lanes < size and rng.integers(4) else "registers"
-    return CorePlan(network, name, family, mhz, lanes, units, banks, kind)
+    plan = CorePlan(network, name, family, mhz, lanes, units, banks)
+    return replace(plan, accumulators=str(rng.choice(plan.accumulator_kinds)))
 
 
 def random_design(rng: np.random.Generator, network: Network) -> Design:

@@ -20,6 +20,8 @@ CASES = {
     "memory, three slots": (7, (3, 1, 1, "memory"), Range(0, 1)),
     "memory, one lane": (5, (1, 1, 1, "memory"), Range(0, 1)),
     "memory, graded": (9, (2, 2, 1, "memory"), Range(-3, 4)),
+    "blocks, four slots": (7, (2, 1, 1, "blocks"), Range(0, 1)),
+    "blocks, graded": (13, (3, 3, 1, "blocks"), Range(-3, 4)),
 }
 
 

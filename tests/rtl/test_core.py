@@ -27,6 +27,10 @@ def network_of(size, neuron=None, sources=6, events=None, **fields):
     )
 
 
+def accumulator_kinds(size, *knobs):
+    return networks.design_of(network_of(size), p=knobs).plans["p"].accumulator_kinds
+
+
 def knobs_of(size):
     """All lanes, units, banks and accumulators that a size allows."""
     return [
@@ -34,7 +38,7 @@ def knobs_of(size):
         for lanes in range(1, size + 1)
         for units in networks.divisors(lanes)
         for banks in networks.divisors(lanes // units)
-        for accumulators in ("registers", "memory")[: 1 + (lanes < size)]
+        for accumulators in accumulator_kinds(size, lanes, units, banks)
     ]
 
 
@@ -100,7 +104,8 @@ def test_steps_without_events_follow_each_other():
 
 @pytest.mark.parametrize(
     "knobs",
-    [(12, 12, 1), (12, 2, 3), (6, 1, 2), (4, 2, 1, "memory"), (5, 1, 1, "memory"), (1, 1, 1)],
+    [(12, 12, 1), (12, 2, 3), (6, 1, 2), (4, 2, 1, "memory"), (5, 1, 1, "memory"), (1, 1, 1),
+     (2, 1, 1, "blocks")],
     ids=str,
 )
 @pytest.mark.parametrize("seed", range(3))
@@ -150,7 +155,8 @@ def probe_cycles(plan, tokens, cycles=150):
 
 @pytest.mark.parametrize(
     "knobs",
-    [(12, 12, 1), (6, 1, 2), (4, 2, 1), (1, 1, 1), (6, 3, 1, "memory"), (3, 1, 1, "memory")],
+    [(12, 12, 1), (6, 1, 2), (4, 2, 1), (1, 1, 1), (6, 3, 1, "memory"), (3, 1, 1, "memory"),
+     (2, 2, 1, "blocks")],
     ids=str,
 )
 def test_an_event_costs_a_cycle_per_slot(knobs):

@@ -96,7 +96,7 @@ def test_structures(structure, knobs):
 @pytest.mark.parametrize("structure", STRUCTURES)
 @pytest.mark.parametrize(
     ("held", "knobs"),
-    [("i", (3, 1, 3)), ("j", (2, 2, 1)), ("ij", (2, 1, 1, "memory"))],
+    [("i", (3, 1, 3)), ("j", (2, 2, 1)), ("ij", (2, 1, 1, "memory")), ("i", (1, 1, 1, "blocks"))],
 )
 def test_structures_with_held_inputs(structure, held, knobs):
     """A held input alone at its core, beside another, recurrence, delays; samples back to back."""

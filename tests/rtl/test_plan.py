@@ -88,15 +88,17 @@ def test_units_divide_lanes(units):
         plan(12, units)
 
 
-@pytest.mark.parametrize(("lanes", "kind"), [(12, "memory"), (4, "flash")])
+@pytest.mark.parametrize(("lanes", "kind"), [(12, "memory"), (4, "flash"), (4, "blocks")])
 def test_accumulators_lie_in_a_memory_only_with_several_slots(lanes, kind):
     with pytest.raises(
         FitError,
-        match="accumulators of 'p' must be 'registers', or 'memory' with fewer than 12 lanes, not "
-        f"'{kind}' with {lanes}",
+        match="accumulators of 'p' must be 'registers', with fewer than 12 lanes 'memory', or on "
+        f"an ECP5 with 3 or fewer 'blocks', not '{kind}' with {lanes}",
     ):
         dataclasses.replace(plan(lanes), accumulators=kind)
-    assert dataclasses.replace(plan(4), accumulators="memory").as_dict()["accumulators"] == "memory"
+    for lanes, kind in ((4, "memory"), (3, "blocks")):
+        chosen = dataclasses.replace(plan(lanes), accumulators=kind)
+        assert chosen.as_dict()["accumulators"] == kind
 
 
 @pytest.mark.parametrize("banks", [0, 4, 12])
