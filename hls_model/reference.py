@@ -33,6 +33,7 @@ __all__ = [
     "components",
     "events_per_step",
     "readout",
+    "sent_events",
     "simulate",
     "simulate_batches",
     "threads",
@@ -143,10 +144,18 @@ def events_per_step(
 ) -> dict[str, float]:
     """Mean number of events that each input and population sends in a step; what a held input
     sends once is spread over the steps."""
-    events = to_events(network, samples, steps)
-    sent = {name: float(e.sent_per_step.mean()) for name, e in events.items()}
+    sent = sent_events(network, samples, steps=steps)
+    return {name: float(s.sum(axis=2).mean()) for name, s in sent.items()}
+
+
+def sent_events(
+    network: Network, samples: Any, *, steps: int | None = None
+) -> dict[str, npt.NDArray[np.bool_]]:
+    """Which addresses of each input and population send an event: ``bool[samples, steps, size]``;
+    those of a held input in the first step alone."""
+    sent = {n: e.sent != 0 for n, e in to_events(network, samples, steps).items()}
     result = simulate(network, samples, steps=steps)
-    return sent | {n: float((s != 0).sum(axis=2).mean()) for n, s in result.spikes.items()}
+    return sent | {n: s != 0 for n, s in result.spikes.items()}
 
 
 class _Simulation:

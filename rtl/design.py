@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil
+from statistics import fmean
 from typing import Any
 
 from spikeloom.hls_model.network import Network
-from spikeloom.rtl.estimate import estimate, link_estimate, sample_cycles, total
+from spikeloom.rtl.estimate import estimate, link_estimate, total
 from spikeloom.rtl.families import Family
 from spikeloom.rtl.network import NetworkCores
 from spikeloom.rtl.plan import CorePlan
+from spikeloom.rtl.timing import Events, token_cycles
 from spikeloom.rtl.verilog import to_verilog
 
 __all__ = ["Design"]
@@ -40,21 +42,19 @@ class Design:
         """Verilog with event streams ``i_<input>`` and ``o`` as ports."""
         return to_verilog(self.cores(), name)
 
-    def estimate(
-        self, steps: int | None = None, activity: Mapping[str, float] | None = None
-    ) -> dict[str, float | None]:
-        """What the cores and a host link are expected to take of a device, and the mean cycles per
-        sample of ``steps`` steps with ``activity`` (see :func:`.estimate.sample_cycles`)."""
+    def estimate(self, events: Iterable[Events] = ()) -> dict[str, float | None]:
+        """What the cores and a host link are expected to take of a device, and the mean cycles of
+        samples with such ``events`` (see :func:`.timing.token_cycles`); None without samples."""
         loads = any(plan.is_loadable for plan in self.plans.values())
         link = link_estimate(self.family, loads)
         needed = total([*map(estimate, self.plans.values()), link])
-        cycles = steps and sample_cycles([*self.plans.values()], steps, activity)
+        cycles = [token_cycles(self.plans, sample) for sample in events]
         return {
             "lut4": needed.luts,
             "bram": needed.blocks,
             "spram": needed.sprams,
             "dsp": ceil(needed.multipliers),
-            "cycles_per_sample": cycles,
+            "cycles_per_sample": fmean(cycles) if cycles else None,
         }
 
     def as_dict(self) -> dict[str, Any]:

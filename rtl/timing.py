@@ -13,7 +13,7 @@ from spikeloom.hls_model.network import EVENTS, Output
 from spikeloom.rtl.emitter import Entry
 from spikeloom.rtl.plan import CorePlan
 
-__all__ = ["token_cycles"]
+__all__ = ["Events", "token_cycles"]
 
 _QUEUED = 2
 """Cycles of a token through an empty queue of several entries; one through a single entry."""
@@ -160,15 +160,16 @@ class _Flow:
         step = core.step
         core.step += 1
         if plan.emits_events:
-            self._emit(core, EVENTS, self._events[plan.population][step])
+            self._emit(core, at, EVENTS, self._events[plan.population][step])
         if plan.readout is not None:
-            self._emit(core, plan.readout, range(plan.size if step == self._steps - 1 else 0))
+            read = range(plan.size if step == self._steps - 1 else 0)
+            self._emit(core, at, plan.readout, read)
 
-    def _emit(self, core: _Core, word: str, addresses: Iterable[int]) -> None:
+    def _emit(self, core: _Core, swept: int, word: str, addresses: Iterable[int]) -> None:
         """Send what a sweep gives off: a token per cycle, as its entries come."""
         plan = core.plan
-        first = core.swept + core.emission_latency(word)
-        entries = [*((a // plan.units, False) for a in addresses), (plan.sweep - 1, True)]
+        first = swept + core.emission_latency(word)
+        entries = [*((int(a) // plan.units, False) for a in addresses), (plan.sweep - 1, True)]
         left = core.left.get(word, -1)
         for entry, end in entries:
             offered = max(left + 1, first + entry)

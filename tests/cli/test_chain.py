@@ -48,6 +48,7 @@ def test_artefacts_of_a_whole_chain(build, tmp_path):
     assert files == {
         "cosim.json",
         "design.json",
+        "events.npz",
         "graph.npz",
         "network.npz",
         "quantization.json",
@@ -395,3 +396,11 @@ def test_flash_refuses_an_outdated_bitstream(build, spikeloom, monkeypatch, tmp_
         "`spikeloom synth` first\n"
     )
     assert len(flashed) == 1
+
+
+def test_damaged_events_name_the_stage_that_writes_them(build, tmp_path):
+    build(to="reference")
+    events = tmp_path / "out" / "events.npz"
+    events.write_bytes(events.read_bytes()[:100])
+    with pytest.raises(ArtefactError, match=r"events\.npz is damaged .*reference --force"):
+        flow.run_stage("generate", tmp_path / "out", board="hx8k-evn")

@@ -84,7 +84,7 @@ _CHAIN = (
     Stage(
         name="generate",
         run=stages.generate,
-        inputs=(stages.NETWORK, stages.REFERENCE),
+        inputs=(stages.NETWORK, stages.REFERENCE, stages.EVENTS),
         files=(),
         options=(
             "board",

@@ -3,20 +3,21 @@ those it has written."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
-from spikeloom.flow.files import read_json, write_json
+from spikeloom.flow.files import UNREADABLE, read_arrays, read_json, write_json
 from spikeloom.flow.samples import Samples, random_samples, read_samples
 from spikeloom.flow.settings import Settings
 from spikeloom.hls_model.errors import ArtefactError, BoardError, CheckpointError
 from spikeloom.hls_model.files import write_atomically
 from spikeloom.hls_model.network import Network
-from spikeloom.hls_model.reference import events_per_step, simulate
+from spikeloom.hls_model.reference import sent_events, simulate
 from spikeloom.hls_model.samples import to_events
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "COSIM",
     "DESIGN",
+    "EVENTS",
     "GRAPH",
     "NETWORK",
     "QUANTIZATION",
@@ -51,6 +53,7 @@ NETWORK = "network.npz"
 QUANTIZATION = "quantization.json"
 RESULTS = "reference.npz"
 REFERENCE = "reference.json"
+EVENTS = "events.npz"
 VERILOG = "rtl/spikeloom.v"
 DESIGN = "design.json"
 TEMPLATE = "template.npz"
@@ -62,6 +65,9 @@ SYNTH = "synth/build.json"
 
 _MEASURED = 512
 """Samples on which the number of events per step is measured."""
+
+_TIMED = 16
+"""Samples among them whose cycles are predicted."""
 
 _STRESSED = 32
 _STRESS = {"gaps": 0.25, "stalls": 0.25}
@@ -101,6 +107,21 @@ class Job:
         """Steps of the samples that the stage ``reference`` ran."""
         measured = self._measured(network)
         return measured["steps"] if measured else None
+
+    def events(self, network: Network) -> Iterator[dict[str, list[npt.NDArray[np.intp]]]]:
+        """The addresses that send an event, per step, for each sample whose events the stage
+        ``reference`` kept; none if it did not run."""
+        path = self.folder / EVENTS
+        if self._measured(network) is None or not path.exists():
+            return
+        try:
+            kept = {n.removesuffix(".events"): a for n, a in read_arrays(path).items()}
+        except UNREADABLE as error:
+            raise ArtefactError(
+                f"{path} is damaged ({error}); run `spikeloom reference --force`"
+            ) from error
+        for sample in range(len(next(iter(kept.values())))):
+            yield {n: [np.flatnonzero(step) for step in e[sample]] for n, e in kept.items()}
 
     def _measured(self, network: Network) -> dict[str, Any] | None:
         if not (self.folder / REFERENCE).exists():
@@ -183,12 +204,18 @@ def quantize(job: Job, room: Mapping[str, Room] | None = None) -> list[str]:
 
 
 def reference(job: Job) -> list[str]:
-    """``network.npz`` → the readout of every sample, ``reference.npz``, and ``reference.json``."""
+    """``network.npz`` → the readout of every sample, ``reference.npz``, the events of some,
+    ``events.npz``, and ``reference.json``."""
     network = job.network()
     samples = job.samples(network)
     result = simulate(network, samples.inputs, steps=samples.steps, record=False)
     with write_atomically(job.folder / RESULTS) as file:
         np.savez_compressed(file, readout=result.readout, predictions=result.predictions)
+    sent = sent_events(network, samples.inputs[:_MEASURED], steps=samples.steps)
+    with write_atomically(job.folder / EVENTS) as file:
+        some = slice(None, None, max(min(len(samples), _MEASURED) // _TIMED, 1))
+        kept: dict[str, Any] = {f"{name}.events": e[some] for name, e in sent.items()}
+        np.savez_compressed(file, **kept)
     write_json(
         job.folder / REFERENCE,
         {
@@ -198,12 +225,10 @@ def reference(job: Job) -> list[str]:
             "steps": _steps_of(network, samples),
             "random": job.settings.samples is None,
             "accuracy": samples.accuracy(result.predictions),
-            "events_per_step": events_per_step(
-                network, samples.inputs[:_MEASURED], steps=samples.steps
-            ),
+            "events_per_step": {n: float(e.sum(axis=2).mean()) for n, e in sent.items()},
         },
     )
-    return [RESULTS, REFERENCE]
+    return [RESULTS, EVENTS, REFERENCE]
 
 
 def _steps_of(network: Network, samples: Samples) -> int:
@@ -232,7 +257,7 @@ def generate(job: Job) -> list[str]:
     for name, plan in design.plans.items():
         if plan.weights == "spram":
             job.note(f"weights of {name} are in SPRAM, which the host fills before anything runs")
-    expected = design.estimate(job.measured_steps(network), job.activity(network))
+    expected = design.estimate(job.events(network))
     baud = None if settings.board is None else link_baud(design, settings.board, settings.baud)
     return write_design(job.folder, design, settings.board, expected, baud)
 
