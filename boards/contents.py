@@ -167,7 +167,9 @@ class SB_RAM40_4K(BlockFormat):
     )
 
     def words(self, parameters: Mapping[str, str]) -> str:
-        return "".join(f"{int(parameters[f'INIT_{n:X}'], 2):064x}\n" for n in range(16))
+        # Yosys's model of the block, ``ice40/cells_sim.v``: what is not stated is 0.
+        lines = (int(parameters.get(f"INIT_{n:X}", "0"), 2) for n in range(16))
+        return "".join(f"{line:064x}\n" for line in lines)
 
     def _is_block(self, cell: Mapping[str, Any]) -> bool:
         return bool(cell["type"] == "ICESTORM_RAM") and "hdlname" in cell["attributes"]

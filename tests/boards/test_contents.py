@@ -59,3 +59,8 @@ def test_contents_must_be_what_was_built() -> None:
         block.exchange(routed, places, {"a": ones}, {"a": zero})
     with pytest.raises(ArtefactError, match="has no block 'b'"):
         block.exchange(routed, places, {"b": zero}, {"b": ones})
+
+
+def test_lines_that_are_not_stated_are_zero() -> None:
+    words = SB_RAM40_4K().words({"INIT_1": "101"}).splitlines()
+    assert words == ["0" * 64, "0" * 63 + "5", *["0" * 64] * 14]
