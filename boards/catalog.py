@@ -53,9 +53,9 @@ _OPENFPGALOADER = "Debian package openfpgaloader, or github.com/trabucayre/openF
 _NEW_OPENFPGALOADER = "0.11 or newer, from github.com/trabucayre/openFPGALoader"
 _DFU_UTIL = "Debian package dfu-util, or dfu-util.sourceforge.net"
 
-_BUILT = "simulated; bitstream built; never run on hardware"
-_UNPACKED = "simulated; bitstream unpacked, memories compared; never run on hardware"
-_READ_BACK = "simulated; bitstream read back and simulated; never run on hardware"
+_BUILT = "netlist simulated; bitstream built; never run on hardware"
+_UNPACKED = "netlist simulated; bitstream unpacked, memories compared; never run on hardware"
+_READ_BACK = "netlist and bitstream simulated; never run on hardware"
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,9 +92,8 @@ def components(family):
     rows = {f"rows_{d}_{w}": RowMemory(contents(d, w), w) for d, w in (*full, (700, 41))}
     ports = {f"port_{d}_{w}": TwoPortMemory(contents(d, w), w) for d, w in ((600, 40), (20, 5))}
     scratch = {f"scratch_{d}_{w}": Scratch(w, contents(d, w)) for d, w in ((300, 20), (16, 6))}
-    inferred = {} if family == "ice40" else {
-        f"inferred_{d}_{w}": Inferred(d, w, transparent=w in (2, 18)) for d, w in full
-    } | {
+    inferred = {f"inferred_{d}_{w}": Inferred(d, w, transparent=w in (2, 18)) for d, w in full}
+    inferred |= {"bytes_256_16": Inferred(256, 16, bytes=2)} if family == "ice40" else {
         "bytes_1024_18": Inferred(1024, 18, bytes=2),
         "bytes_512_36": Inferred(512, 36, bytes=4),
         "tables_32_7": Inferred(32, 7, style="distributed"),
@@ -264,7 +263,9 @@ def number(value):
 BLOCKS = ("DP16KD", "SB_RAM40_4K", "SP", "SPX9", "DPB", "DPX9B", "SDPB", "SDPX9B")
 
 MODES = {
-    "ice40": {("SB_RAM40_4K", "READ_MODE", mode) for mode in range(4)},
+    "ice40": {
+        ("SB_RAM40_4K", kind, mode) for kind in ("READ_MODE", "WRITE_MODE") for mode in range(4)
+    },
     "ecp5": {("DP16KD", "DATA_WIDTH", bits) for bits in (1, 2, 4, 9, 18, 36)} | {
         ("DP16KD", "REGMODE", "OUTREG"), ("DP16KD", "REGMODE", "NOREG"),
         ("DP16KD", "WRITEMODE", "READBEFOREWRITE"),
