@@ -80,8 +80,8 @@ class Core(wiring.Component):
         m.submodules.sequencer = sequencer = Sequencer(plan)
         wiring.connect(m, wiring.flipped(self.i), sequencer.i)
         sums = self._banks(m, sequencer)
-        entry = self._count_entries(m, sequencer)
-        done = self._neurons(m, entry, sums)
+        done = self._count_entries(m, sequencer)
+        self._neurons(m, done, sums)
         self._emit(m, sequencer, done)
         return m
 
@@ -108,31 +108,42 @@ class Core(wiring.Component):
         return handover.o
 
     def _count_entries(self, m: Module, sequencer: Sequencer) -> data.View:
-        """Which entry of the sweep reaches the neuron units in the next cycle: one after the other
-        from a sweep's start on."""
+        """Count which entry of the sweep comes to the neuron units; the one that leaves them."""
+        plan = self.plan
+        starts = Cat(sequencer.start, sequencer.last)
+        starts = _registers(
+            m, starts, plan.accumulate_latency + plan.handover_latency - 2, "start"
+        )
+        entry = self._count(m, starts, self._following, "entry")
+        cycles = 1 + plan.schedule.latency
+        if plan.family.has_spare_registers:
+            return _registers(m, entry, cycles, "entry")
+        # Where registers take tables, a second counter is smaller than the first one's delay.
+        following = Signal(range(plan.sweep), name="following_done")
+        return self._count(m, _registers(m, starts, cycles, "ran"), following, "done")
+
+    def _count(self, m: Module, starts: Value, following: Signal, name: str) -> data.View:
+        """The entries one after the other from a sweep's start on."""
         plan = self.plan
         layout = data.StructLayout({"valid": 1, "index": range(plan.sweep), "last": 1})
-        entry = Signal(layout)
-        delay = plan.accumulate_latency + plan.handover_latency - 2
-        start = _registers(m, Cat(sequencer.start, sequencer.last), delay, "start")
-        m.d.comb += self._following.eq(entry.index + 1)
-        with m.If(start[0]):
-            m.d.comb += self._following.eq(0)
-            m.d.sync += [entry.valid.eq(1), entry.last.eq(start[1])]
+        entry = Signal(layout, name=name)
+        m.d.comb += following.eq(entry.index + 1)
+        with m.If(starts[0]):
+            m.d.comb += following.eq(0)
+            m.d.sync += [entry.valid.eq(1), entry.last.eq(starts[1])]
         with m.Elif(entry.index == plan.sweep - 1):
-            m.d.comb += self._following.eq(entry.index)
+            m.d.comb += following.eq(entry.index)
             m.d.sync += entry.valid.eq(0)
-        m.d.sync += entry.index.eq(self._following)
+        m.d.sync += entry.index.eq(following)
         return entry
 
-    def _neurons(self, m: Module, entry: data.View, sums: data.View) -> data.View:
-        """State memory and neuron units; the entry as it leaves them."""
+    def _neurons(self, m: Module, done: data.View, sums: data.View) -> None:
+        """State memory and neuron units."""
         plan = self.plan
         words = self._state_layout
         initial = words.const([dict(plan.network.population(plan.population).initial)] * plan.units)
         m.submodules.states = states = TwoPortMemory([initial.as_bits()] * plan.sweep, words.size)
         constants = self._parameters(m)
-        done = _registers(m, entry, 1 + plan.schedule.latency, "entry")
         before, after = words(states.data), Signal(words)
         m.d.comb += [
             states.address.eq(self._following),
@@ -145,7 +156,6 @@ class Core(wiring.Component):
             m.submodules[f"unit{unit}"] = neuron
             self._connect_inputs(m, neuron, unit, sums, before, constants)
             self._connect_outputs(m, neuron, unit, done, after)
-        return done
 
     def _connect_inputs(self, m, neuron, unit, sums, before, constants) -> None:
         for name in self.plan.dataflow.inputs:
