@@ -20,9 +20,15 @@ from spikeloom.rtl.fit import Budget, Kind, Knob, LatencyBound
 from spikeloom.rtl.fit import fit as choose
 from spikeloom.rtl.link import Link
 from spikeloom.rtl.protocol import Identity
-from spikeloom.rtl.uart import MIN_DIVISOR, divisor_of
+from spikeloom.rtl.uart import divisor_of
 
-__all__ = ["BoardTop", "LinkedDesign", "VirtualTop", "generate", "identity_of", "link_baud"]
+__all__ = [
+    "VIRTUAL_DIVISOR", "BoardTop", "LinkedDesign", "VirtualTop", "generate", "identity_of",
+    "link_baud",
+]
+
+VIRTUAL_DIVISOR = 12
+"""Clock cycles per bit of a simulated link: the fewest with which it is the line that limits."""
 
 _USABLE_LUTS = 0.75
 """Part of the look-up tables that estimates may fill: fuller devices route badly."""
@@ -241,8 +247,7 @@ class VirtualTop(wiring.Component):
     design : Design
     board : Board
     divisor : int
-        Clock cycles per bit of the link; by default the fewest that it takes, which simulates
-        fastest.
+        Clock cycles per bit of the link.
 
     Members
     -------
@@ -250,7 +255,7 @@ class VirtualTop(wiring.Component):
     tx : Out(1)
     """
 
-    def __init__(self, design: Design, board: Board, divisor: int = MIN_DIVISOR):
+    def __init__(self, design: Design, board: Board, divisor: int = VIRTUAL_DIVISOR):
         self._design  = design
         self._board   = board
         self._divisor = divisor

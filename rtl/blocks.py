@@ -163,6 +163,15 @@ class _SB_RAM40_4K(Block):
         return words
 
     def instance(self, contents: list[int], bits: int, address: Value, data: Value) -> Instance:
+        return self.two_port(contents, C(0), C(0), C(0, bits), address, data)
+
+    def two_port(
+        self, contents: list[int], write: Value, target: Value, word: Value, address: Value,
+        data: Value,
+    ) -> Instance:
+        """A block with rows of as many bits as ``word``, one of which is written while another is
+        read."""
+        bits = len(word)
         ratio = 16 // bits
         words = self.words(contents, bits)
         initial = {
@@ -172,12 +181,10 @@ class _SB_RAM40_4K(Block):
             )
             for index in range(16)
         }
-        # A row's bits leave in the middle of their groups.
+        # A row's bits come and go in the middle of their groups.
         middle = max(ratio // 2 - 1, 0)
-        read = [
-            data[n // ratio] if n % ratio == middle else Signal(name=f"unused_{n}")
-            for n in range(16)
-        ]
+        places = {ratio * bit + middle: bit for bit in range(bits)}
+        clock = C(0) if isinstance(write, Const) else ClockSignal()
         return Instance("SB_RAM40_4K", **initial,
             p_READ_MODE=ratio.bit_length() - 1,
             p_WRITE_MODE=ratio.bit_length() - 1,
@@ -185,13 +192,14 @@ class _SB_RAM40_4K(Block):
             i_RCLKE=1,
             i_RE=1,
             i_RADDR=Cat(address, C(0, 11))[:11],
-            i_WCLK=0,
-            i_WCLKE=0,
-            i_WE=0,
-            i_WADDR=C(0, 11),
+            i_WCLK=clock,
+            i_WCLKE=write,
+            i_WE=write,
+            i_WADDR=Cat(target, C(0, 11))[:11],
             i_MASK=C(0, 16),
-            i_WDATA=C(0, 16),
-            o_RDATA=Cat(read),
+            i_WDATA=Cat(word[places[n]] if n in places else C(0, 1) for n in range(16)),
+            o_RDATA=Cat(
+                data[places[n]] if n in places else Signal(name=f"unused_{n}") for n in range(16)),
         )
 
 

@@ -51,8 +51,12 @@ _LUT_RAM_TABLES = 6
 _TOKEN_LATENCY = 9
 """Cycles of a token through the queues before and behind a core, and through its sequencer."""
 
-_LINK_LUTS = 910
-"""The host link, with clock and reset."""
+_LINK_LUTS = {True: 255, False: 430}
+"""The host link, with clock and reset: where registers come with the tables, and where each of them
+may take one."""
+
+_LINK_BLOCKS = {True: 2, False: 6}
+"""Those of its program and its bytes."""
 
 _LOADER_LUTS = 115
 """What loading weights adds to the link."""
@@ -103,8 +107,10 @@ def _block(family: Family) -> Block:
 
 def link_estimate(family: Family, is_loadable: bool = False) -> Estimate:
     """The host link with clock and reset."""
-    blocks = 4 - family.has_lut_ram - (_block(family).worth > 0)
-    return Estimate(_LINK_LUTS + _LOADER_LUTS * is_loadable, blocks)
+    # Those of an iCE40 have 256 words of 16 bits.
+    has_larger_blocks = _block(family).shapes[-1][1] > 16
+    luts = _LINK_LUTS[has_larger_blocks] + _LOADER_LUTS * is_loadable
+    return Estimate(luts, _LINK_BLOCKS[has_larger_blocks])
 
 
 def step_cycles(plan: CorePlan, activity: Mapping[str, float] | None = None) -> float:

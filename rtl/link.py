@@ -4,21 +4,19 @@ from amaranth.hdl import *
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
-from spikeloom.rtl.counters import Counters
 from spikeloom.rtl.events import EventLayout
-from spikeloom.rtl.executor import Executor
-from spikeloom.rtl.frames import FrameReader, FrameWriter
+from spikeloom.rtl.firmware import firmware
 from spikeloom.rtl.loading import ImageLayout, Loader
-from spikeloom.rtl.protocol import MAX_PAYLOAD, Description, Identity, Kind
-from spikeloom.rtl.streams import Cut
-from spikeloom.rtl.tokenizer import TokenReader, TokenWriter
+from spikeloom.rtl.microcode import Condition, Port, Strobe
+from spikeloom.rtl.processor import Processor
+from spikeloom.rtl.protocol import CRC, Description, Identity
 from spikeloom.rtl.tokens import TokenFormat
 from spikeloom.rtl.uart import Receiver, Transmitter
 
-__all__ = ["Endpoint", "Link"]
+__all__ = ["WINDOW", "Endpoint", "Link"]
 
-_MAX_SAMPLES = 15
-"""Samples that may be in the network at once; the link writes no more ends of samples then."""
+WINDOW = 256
+"""Bytes of frames the host may have on their way."""
 
 
 class Endpoint(Component):
@@ -26,12 +24,13 @@ class Endpoint(Component):
 
     Executes WRITE frames as tokens for the network and collects the network's tokens into OUTPUT
     frames: an OUTPUT frame grows as long as the line has something else to send and is sent when
-    the line is free. Whole frames wait in a buffer whose size the host knows (``window``): it
+    the line is free. Whole frames wait in a buffer whose size the host knows (:data:`WINDOW`): it
     never sends more than that before an answer, so nothing is lost when the network stalls.
 
-    Latency: a WRITE frame of n bytes begins to be executed 4·n + 22 cycles after its delimiter.
-    Throughput: 8 cycles per byte and about 30 per frame from ``rx``; 1 token of one byte per
-    2 cycles to ``tx``. A UART byte takes 40 cycles at least.
+    All of that is the program (:mod:`.firmware`) of a small processor; here is what it works with:
+    the streams, a CRC for each direction, and the lowest byte of the counter of cycles.
+
+    Throughput: a byte per 80 cycles from ``rx``; one token of one byte per 100 cycles to ``tx``.
 
     Parameters
     ----------
@@ -42,15 +41,13 @@ class Endpoint(Component):
     identity : Identity
     image : ImageLayout, optional
         Weights that the link can load.
-    window : int
-        Bytes of frames the host may have on their way: a power of two from 256 to 32,768.
     timeout : int, optional
-        Cycles of silence after which a half frame is dropped; 1/20 s if not given.
+        Cycles of silence after which a half frame is dropped, at least 8,192; 1/20 s if not given.
 
     Members
     -------
     rx : In(stream.Signature(8))
-        From the line. Not ready for one cycle after each frame; a byte may wait that long.
+        From the line.
     tx : Out(stream.Signature(8))
         To the line.
     o : Out(stream.Signature(input))
@@ -62,13 +59,13 @@ class Endpoint(Component):
     """
 
     def __init__(self, input: EventLayout, output: EventLayout, identity: Identity, *,
-                 image: ImageLayout | None = None, window: int = 512, timeout: int | None = None):
+                 image: ImageLayout | None = None, timeout: int | None = None):
         self.input    = input
         self.output   = output
         self.image    = image if image is not None and image.plans else None
         self.timeout  = identity.clock_hz // 20 if timeout is None else timeout
         self.description = Description(
-            identity, window, TokenFormat.of(input), TokenFormat.of(output))
+            identity, WINDOW, TokenFormat.of(input), TokenFormat.of(output))
         super().__init__({
             "rx": In(stream.Signature(8)),
             "tx": Out(stream.Signature(8)),
@@ -78,98 +75,132 @@ class Endpoint(Component):
 
     def elaborate(self, platform) -> Module:
         m = Module()
-        m.submodules.reader   = reader   = FrameReader(
-            self.description.window, self.description.pack(), self.timeout)
-        m.submodules.executor = executor = Executor(has_loader=self.image is not None)
-        m.submodules.inputs   = inputs   = TokenReader(self.input)
-        m.submodules.outputs  = outputs  = TokenWriter(self.output, Kind.OUTPUT, MAX_PAYLOAD - 2)
-        m.submodules.writer   = writer   = FrameWriter()
-        m.submodules.counters = counters = Counters()
-
-        connect(m, flipped(self.rx), reader.i)
-        connect(m, reader.o, executor.frame)
-        connect(m, reader.fault, executor.fault)
-        connect(m, executor.body, inputs.i)
-        connect(m, counters.o, executor.counters)
-        # Cores keep their pace whatever the line does.
-        m.submodules.cut = cut = Cut(self.output)
-        connect(m, flipped(self.i), cut.i)
-        connect(m, cut.o, outputs.i)
-        connect(m, writer.o, flipped(self.tx))
-        m.d.comb += [
-            executor.done.eq(reader.done),
-            reader.again.eq(executor.again),
-            reader.release.eq(executor.release),
-            reader.constant.eq(executor.constant),
-            inputs.start.eq(executor.start),
-            inputs.dry.eq(executor.dry),
-            executor.wrong.eq(inputs.wrong),
-            executor.partial.eq(inputs.partial),
-            outputs.flush.eq(writer.idle),
-            outputs.close.eq(executor.answering),
-            outputs.drop.eq(executor.reset),
-            counters.read.eq(executor.read),
-        ]
-        m.d.comb += [writer.i.payload.eq(outputs.o.payload), writer.i.valid.eq(outputs.o.valid)]
-        with m.If(outputs.idle):
-            m.d.comb += [
-                writer.i.payload.eq(executor.answer.payload),
-                writer.i.valid.eq(executor.answer.valid),
-                executor.answer.ready.eq(writer.i.ready),
-            ]
-        with m.Else():
-            m.d.comb += outputs.o.ready.eq(writer.i.ready)
-        self._follow_samples(m, executor, inputs, outputs.idle & ~cut.o.valid, counters)
+        m.submodules.processor = processor = Processor(
+            firmware(self.description, self.timeout, self.image is not None))
+        ports: dict[int, Value] = {}
+        self._serve_line(m, processor, ports)
+        self._give(m, processor)
+        self._take(m, processor, ports)
+        self._count_cycles(m, processor, ports)
         if self.image is not None:
-            m.submodules.loader = loader = Loader(self.image)
-            connect(m, executor.load, loader.i)
-            m.d.comb += [
-                loader.begin.eq(executor.begin),
-                executor.complete.eq(loader.complete),
-                self.load.eq(loader.o),
-            ]
+            self._load(m, processor, self.image)
+        with m.Switch(processor.port):
+            for number, value in ports.items():
+                with m.Case(number):
+                    m.d.comb += processor.value.eq(value)
         return m
 
-    def _follow_samples(self, m, executor, inputs, is_sent, counters) -> None:
-        """Count the samples in the network, and close a half-written one on RESET."""
-        is_open = Signal()
-        samples = Signal(range(_MAX_SAMPLES + 1))
-        enter   = Signal()
-        leave   = Signal()
+    def _serve_line(self, m, processor, ports) -> None:
+        """Bytes, and the CRC of what they carry."""
+        condition, strobe = processor.condition, processor.strobe
+        is_received = Signal()
+        received    = Signal(8, reset_less=True)
+        m.d.comb += [
+            self.rx.ready.eq(~is_received),
+            condition[Condition.RECEIVED].eq(is_received),
+            condition[Condition.SENT].eq(self.tx.ready),
+            self.tx.valid.eq(strobe[Strobe.SEND]),
+            self.tx.payload.eq(processor.byte),
+        ]
+        with m.If(~is_received):
+            m.d.sync += [is_received.eq(self.rx.valid), received.eq(self.rx.payload)]
+        with m.Elif(strobe[Strobe.RECEIVE]):
+            m.d.sync += is_received.eq(0)
+
+        for name, start, feed in (
+            ("crc_in", Strobe.OPEN_IN, Strobe.FEED_IN),
+            ("crc_out", Strobe.OPEN_OUT, Strobe.FEED_OUT),
+        ):
+            m.submodules[name] = crc = CRC().create()
+            m.d.comb += [
+                crc.start.eq(strobe[start]),
+                crc.valid.eq(strobe[feed]),
+                crc.data.eq(processor.byte),
+            ]
+        m.d.comb += condition[Condition.INTACT].eq(m.submodules.crc_in.match_detected)
+        ports[Port.RECEIVED] = received
+        ports[Port.CRC] = m.submodules.crc_out.crc[8:]
+
+    def _give(self, m, processor) -> None:
+        """Tokens for the network."""
+        strobe, byte = processor.strobe, processor.byte
+        format  = self.description.input
         token   = self.o.payload
-        full    = samples == _MAX_SAMPLES
+        low     = Signal(min(len(token.address), 7))
+        page    = Signal(format.page_bits)
+        grade   = Signal(8 * format.value_bytes, reset_less=True)
         m.d.comb += [
-            token.eq(inputs.o.payload),
-            self.o.valid.eq(inputs.o.valid & ~(token.last & full)),
-            inputs.o.ready.eq(self.o.ready & ~(token.last & full)),
+            processor.condition[Condition.GIVEN].eq(self.o.valid),
+            token.address.eq(Cat(low, page)),
         ]
-        with m.If(executor.reset & ~inputs.o.valid):
-            m.d.comb += [self.o.valid.eq(is_open & ~full), token.end.eq(1), token.last.eq(1)]
+        if format.value_bytes:
+            range  = self.input.range
+            number = grade.as_signed() if range.is_signed else grade
+            m.d.comb += token.value.eq(grade)
+            m.d.sync += processor.condition[Condition.IN_RANGE].eq(
+                (number >= range.lo) & (number <= range.hi))
+        with m.If(self.o.ready):
+            m.d.sync += self.o.valid.eq(0)
+        with m.If(strobe[Strobe.EVENT] | strobe[Strobe.END]):
+            m.d.sync += [
+                self.o.valid.eq(1),
+                token.end.eq(strobe[Strobe.END]),
+                token.last.eq(strobe[Strobe.END] & byte[0]),
+                low.eq(byte),
+            ]
+        with m.If(strobe[Strobe.PAGE]):
+            m.d.sync += page.eq(Cat(byte[:6], page))
+        with m.If(strobe[Strobe.END]):
+            m.d.sync += page.eq(0)
+        with m.If(strobe[Strobe.VALUE]):
+            m.d.sync += grade.eq(Cat(grade, byte)[8:])
 
-        pushed = self.o.valid & self.o.ready
-        pulled = self.i.valid & self.i.ready
+    def _take(self, m, processor, ports) -> None:
+        """Tokens from the network."""
+        token  = self.i.payload
+        format = self.description.output
         m.d.comb += [
-            enter.eq(pushed & token.last),
-            leave.eq(pulled & self.i.payload.last),
+            self.i.ready.eq(processor.strobe[Strobe.TAKE]),
+            processor.condition[Condition.TOKEN].eq(self.i.valid),
+            processor.condition[Condition.END].eq(token.end),
+            processor.condition[Condition.LAST].eq(token.last),
         ]
-        with m.If(pushed):
-            m.d.sync += is_open.eq(~token.last)
-        with m.If(enter & ~leave):
-            m.d.sync += samples.eq(samples + 1)
-        with m.If(leave & ~enter):
-            m.d.sync += samples.eq(samples - 1)
+        ports[Port.ADDRESS] = token.address[:7]
+        if format.page_bits:
+            ports[Port.PAGE] = token.address[7:13]
+        if format.page_bits > 6:
+            ports[Port.HIGH] = token.address[13:]
+        value = Signal(8 * format.value_bytes)
+        m.d.comb += value.eq(token.value)  # extends the sign
+        for index in range(format.value_bytes):
+            ports[Port.VALUE + index] = value[8 * index : 8 * index + 8]
 
-        busy = Signal()
-        m.d.sync += busy.eq(is_open | (samples != 0))
+    def _count_cycles(self, m, processor, ports) -> None:
+        """The cycles in which the network holds a sample, or a part of one."""
+        strobe = processor.strobe
+        is_busy, wrapped = Signal(), Signal()
+        cycles = Signal(9)
+        with m.If(strobe[Strobe.EVENT] | strobe[Strobe.END]):
+            m.d.sync += is_busy.eq(1)
+        with m.Elif(strobe[Strobe.REST]):
+            m.d.sync += is_busy.eq(0)
+        m.d.sync += cycles.eq(cycles[:8] + is_busy)
+        with m.If(cycles[8]):
+            m.d.sync += wrapped.eq(1)
+        with m.Elif(strobe[Strobe.UNWRAP]):
+            m.d.sync += wrapped.eq(0)
+        m.d.comb += processor.condition[Condition.WRAPPED].eq(wrapped)
+        ports[Port.CYCLES] = cycles[:8]
+
+    def _load(self, m, processor, image) -> None:
+        """Weights."""
+        m.submodules.loader = loader = Loader(image)
         m.d.comb += [
-            executor.quiet.eq(~inputs.o.valid),
-            executor.empty.eq(~is_open & (samples == 0) & is_sent),
-            counters.strobe.eq(Cat(
-                busy,
-                pushed & ~token.end,
-                pulled & ~self.i.payload.end,
-                executor.error,
-            )),
+            loader.begin.eq(processor.strobe[Strobe.BEGIN]),
+            loader.i.valid.eq(processor.strobe[Strobe.LOAD]),
+            loader.i.payload.eq(processor.byte),
+            processor.condition[Condition.COMPLETE].eq(loader.complete),
+            self.load.eq(loader.o),
         ]
 
 
@@ -179,10 +210,10 @@ class Link(Component):
 
     Parameters
     ----------
-    input, output, identity, image, window, timeout
+    input, output, identity, image, timeout
         As of :class:`Endpoint`.
     divisor : int
-        Clock cycles per bit, at least 4; see :func:`spikeloom.rtl.uart.divisor_of`.
+        Clock cycles per bit, at least 8; see :func:`spikeloom.rtl.uart.divisor_of`.
 
     Members
     -------
@@ -199,11 +230,10 @@ class Link(Component):
     """
 
     def __init__(self, input: EventLayout, output: EventLayout, identity: Identity, divisor: int,
-                 *, image: ImageLayout | None = None, window: int = 512,
-                 timeout: int | None = None):
+                 *, image: ImageLayout | None = None, timeout: int | None = None):
         self.divisor  = divisor
         self.endpoint = Endpoint(
-            input, output, identity, image=image, window=window, timeout=timeout)
+            input, output, identity, image=image, timeout=timeout)
         super().__init__({
             "rx": In(1, init=1),
             "tx": Out(1, init=1),
@@ -218,10 +248,7 @@ class Link(Component):
         m.submodules.transmitter = transmitter = Transmitter(self.divisor)
         connect(m, receiver.o, endpoint.rx)
         connect(m, endpoint.tx, transmitter.i)
-        # The network may lie far away.
-        m.submodules.cut = cut = Cut(endpoint.input)
-        connect(m, endpoint.o, cut.i)
-        connect(m, cut.o, flipped(self.o))
+        connect(m, endpoint.o, flipped(self.o))
         connect(m, flipped(self.i), endpoint.i)
         m.d.comb += [receiver.rx.eq(self.rx), self.tx.eq(transmitter.tx)]
         if endpoint.image:

@@ -26,6 +26,7 @@ class RowMemory(wiring.Component):
     Parameters
     ----------
     rows : contents, one unsigned integer of ``width`` bits per row
+    is_early : the register that the block RAMs lack is in front of them instead of behind
 
     For a platform of a family whose block RAMs are known (see :mod:`.blocks`), they are
     instantiated; Yosys chooses elsewhere.
@@ -36,8 +37,9 @@ class RowMemory(wiring.Component):
     data : Out
     """
 
-    def __init__(self, rows: list[int], width: int):
+    def __init__(self, rows: list[int], width: int, is_early: bool = False):
         self._rows = rows
+        self._is_early = is_early
         super().__init__({
             "address": In(range(max(len(rows), 2))),
             "data":    Out(width),
@@ -68,6 +70,10 @@ class RowMemory(wiring.Component):
         """Block RAMs side by side for the width; where rows are many, one above the other."""
         width, depth = len(self.data), len(self._rows)
         words, columns = block.shape_for(depth, width)
+        address = self.address
+        if self._is_early:
+            address = Signal.like(self.address, name="early")
+            m.d.sync += address.eq(self.address)
         levels: list[Signal] = []
         for first in range(0, depth, words):
             data = Signal(ceil(width / columns) * columns, name=f"level{len(levels)}")
@@ -77,15 +83,16 @@ class RowMemory(wiring.Component):
                 ]
                 name = f"block{len(levels)}_{column // columns}"
                 m.submodules[name] = block.instance(
-                    contents, columns, self.address, data[column : column + columns]
+                    contents, columns, address, data[column : column + columns]
                 )
             levels.append(data)
         level = self.address[(words - 1).bit_length() :]
-        for _ in range(2 if block.has_output_register else 1):
+        has_register = block.has_output_register or self._is_early
+        for _ in range(2 if has_register else 1):
             delayed = Signal.like(level)
             m.d.sync += delayed.eq(level)
             level = delayed
-        domain = m.d.comb if block.has_output_register else m.d.sync
+        domain = m.d.comb if has_register else m.d.sync
         domain += self.data.eq(Array(levels)[level] if len(levels) > 1 else levels[0])
 
 

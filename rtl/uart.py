@@ -10,7 +10,7 @@ from spikeloom.hls_model.errors import BoardError
 __all__ = ["MIN_DIVISOR", "Receiver", "Transmitter", "divisor_of"]
 
 
-MIN_DIVISOR = 4
+MIN_DIVISOR = 8
 """Clock cycles per bit, at least."""
 
 
@@ -52,7 +52,7 @@ class Receiver(Component):
     Parameters
     ----------
     divisor : int
-        Clock cycles per bit, at least 4.
+        Clock cycles per bit, at least 8.
 
     Members
     -------

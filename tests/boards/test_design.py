@@ -64,7 +64,7 @@ def test_the_top_classifies_like_the_reference(output):
     simulator = compile_virtual(
         {"top.v": to_verilog(VirtualTop(design, BOARD), "top")}, "top")
     with (
-        VirtualBoard(simulator, clock_hz=12_000_000, baud=3_000_000) as virtual,
+        VirtualBoard(simulator, clock_hz=12_000_000, baud=1_000_000) as virtual,
         connect(virtual.port, baud=virtual.baud, timeout=10) as board,
     ):
         assert board.identity() == identity_of(design, BOARD)

@@ -8,19 +8,17 @@ import select
 import threading
 import tty
 
+import machine
 import numpy as np
 import pytest
-from amaranth.hdl import Module
-from amaranth.lib import wiring
-from amaranth.sim import Simulator
 from simulated_port import SimulatedPort
 
 from spikeloom.boards import driver, ports
 from spikeloom.boards.driver import Connection, connect
 from spikeloom.hls_model.errors import BoardError, SampleError
 from spikeloom.hls_model.ranges import Range
-from spikeloom.rtl.events import EventLayout
-from spikeloom.rtl.link import Endpoint
+from spikeloom.rtl.firmware import firmware
+from spikeloom.rtl.link import WINDOW
 from spikeloom.rtl.protocol import (
     ANSWER,
     OVERHEAD,
@@ -402,11 +400,12 @@ def test_a_port_that_is_not_there():
         connect("/dev/nowhere")
 
 
-def test_the_real_gateware():
-    layout = EventLayout(150, Range(-5, 5))
+def test_the_real_firmware():
+    formats = [TokenFormat(150, Range(-5, 5))] * 2
     samples = samples_of(np.random.default_rng(7), 4, 150, Range(-5, 5), steps=3)
     port = SimulatedPort()
-    dut = Endpoint(layout, layout, IDENTITY, window=256, timeout=1 << 16)
+    board = Description(IDENTITY, WINDOW, *formats)
+    dut = machine.Endpoint(firmware(board, timeout=1 << 20), *formats)
     result = {}
 
     def host():
@@ -420,32 +419,19 @@ def test_the_real_gateware():
             result["error"] = error
 
     thread = threading.Thread(target=host)
-
-    async def line(ctx):
-        ctx.set(dut.tx.ready, 1)
-        thread.start()
-        sending = False
-        while thread.is_alive():
-            if not sending and not port.to_board.empty():
-                ctx.set(dut.rx.payload, port.to_board.get())
-                ctx.set(dut.rx.valid, 1)
-                sending = True
-            _, _, taken, valid, byte = await ctx.tick().sample(
-                dut.rx.ready, dut.tx.valid, dut.tx.payload)
-            if sending and taken:
-                ctx.set(dut.rx.valid, 0)
-                sending = False
-            if valid:
-                port.from_board.put(byte)
-
-    # The network is a wire: what it is given it gives back.
-    m = Module()
-    m.submodules.dut = dut
-    wiring.connect(m, dut.o, dut.i)
-    sim = Simulator(m)
-    sim.add_clock(1e-6)
-    sim.add_testbench(line)
-    sim.run()
+    thread.start()
+    while thread.is_alive():
+        if not dut.rx and not port.to_board.empty():
+            dut.rx.append(port.to_board.get())
+        # The network is a wire: what it is given it gives back.
+        if dut.given is not None and not dut.tokens:
+            dut.tokens.append(dut.given)
+            dut.given = None
+        for _ in range(4):
+            dut.step()
+        for byte in dut.tx:
+            port.from_board.put(byte)
+        dut.tx.clear()
     thread.join()
     assert "error" not in result, result["error"]
     assert_echoed(samples, result["outputs"])

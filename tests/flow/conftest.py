@@ -27,5 +27,5 @@ def simulator(folder):
 @pytest.fixture
 def virtual(simulator):
     """The virtual board itself, for whoever opens its port."""
-    with VirtualBoard(simulator, clock_hz=12_000_000, baud=3_000_000) as board:
+    with VirtualBoard(simulator, clock_hz=12_000_000, baud=1_000_000) as board:
         yield board

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import machine
 import numpy as np
 import pytest
 from amaranth.hdl import Module
@@ -14,12 +15,14 @@ from spikeloom.hls_model import LIF, Input, Network, Output, Population, Project
 from spikeloom.hls_model.errors import FitError
 from spikeloom.rtl.design import Design
 from spikeloom.rtl.families import FAMILIES
-from spikeloom.rtl.link import Endpoint
+from spikeloom.rtl.firmware import firmware
+from spikeloom.rtl.link import WINDOW
 from spikeloom.rtl.loading import ImageLayout, Loader, image_of
 from spikeloom.rtl.plan import CorePlan
 from spikeloom.rtl.protocol import (
     MAX_BODY,
     Command,
+    Description,
     Fault,
     Identity,
     Kind,
@@ -122,73 +125,94 @@ def test_weights_of_the_bitstream_are_complete_from_the_start():
 
 
 class Board(wiring.Component):
-    """A network with its link, without a line."""
+    """A network with its loader, without a link."""
 
     def __init__(self, design):
-        self._cores = design.cores()
-        source = self._cores.i_i.payload.shape()
-        self.link = Endpoint(
-            source, self._cores.output_layout, Identity(1, "b", 1_000_000),
-            image=self._cores.image, window=256, timeout=4096,
-        )  # fmt: skip
+        self.cores = design.cores()
+        self.loader = Loader(self.cores.image)
         super().__init__({})
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.cores, m.submodules.link = self._cores, self.link
-        wiring.connect(m, self.link.o, self._cores.i_i)
-        wiring.connect(m, self._cores.o, self.link.i)
-        m.d.comb += self._cores.load.eq(self.link.load)
+        m.submodules.cores, m.submodules.loader = self.cores, self.loader
+        m.d.comb += self.cores.load.eq(self.loader.o)
         return m
 
 
-async def give(ctx, stream, byte):
-    ctx.set(stream.payload, byte)
-    ctx.set(stream.valid, 1)
-    taken = 0
-    while not taken:
-        _, _, taken = await ctx.tick().sample(stream.ready)
-    ctx.set(stream.valid, 0)
-
-
-def answers(design, frames):
-    """The frames that come back after each frame that is sent."""
+def readout(design, image, sample):
+    """The membranes that come of a sample with other weights."""
     board = Board(design)
-    received, results = bytearray(), []
-
-    async def listen(ctx):
-        ctx.set(board.link.tx.ready, 1)
-        while True:
-            _, _, valid, byte = await ctx.tick().sample(board.link.tx.valid, board.link.tx.payload)
-            if valid:
-                received.append(byte)
+    source, sink = board.cores.i_i, board.cores.o
+    values, done = [], []
 
     async def host(ctx):
-        for frame in frames:
-            for byte in encode_frame(*frame):
-                await give(ctx, board.link.rx, byte)
-            await ctx.tick().repeat(1500)
-            *codes, rest = bytes(received).split(b"\0")
-            assert not rest
-            received.clear()
-            results.append([decode_frame(code) for code in codes])
+        ctx.set(board.loader.begin, 1)
+        await ctx.tick()
+        ctx.set(board.loader.begin, 0)
+        for byte in image:
+            ctx.set(board.loader.i.payload, byte)
+            ctx.set(board.loader.i.valid, 1)
+            await ctx.tick()
+            ctx.set(board.loader.i.valid, 0)
+            await ctx.tick()
+        await ctx.tick().repeat(5)
+        assert ctx.get(board.loader.complete)
+        for t, step in enumerate(sample):
+            tokens = [{"address": int(n)} for n in np.flatnonzero(step)]
+            for token in (*tokens, {"end": 1, "last": t == len(sample) - 1}):
+                ctx.set(source.payload, token)
+                ctx.set(source.valid, 1)
+                await ctx.tick().until(source.ready)
+                ctx.set(source.valid, 0)
+        while not done:
+            await ctx.tick()
+
+    async def listen(ctx):
+        ctx.set(sink.ready, 1)
+        while True:
+            _, _, valid, token = await ctx.tick().sample(sink.valid, sink.payload)
+            if valid and not token.end:
+                values.append(token.value)
+            if valid and token.last:
+                done.append(True)
 
     simulator = Simulator(board)
     simulator.add_clock(1e-6)
     simulator.add_testbench(host)
     simulator.add_testbench(listen, background=True)
     simulator.run()
-    return results
+    return values
 
 
-def sample_body(sample):
-    format = TokenFormat(sample.shape[1], Range(0, 1))
-    body = b""
-    for t, step in enumerate(sample):
-        for _, run in format.runs(np.flatnonzero(step), None):
-            body += run
-        body += format.end_code(t == len(sample) - 1)
-    return body
+class Host:
+    """The other end of the link's firmware."""
+
+    def __init__(self, size, complete):
+        formats = [TokenFormat(6, Range(0, 1)), TokenFormat(3, Range.signed(9))]
+        board = Description(Identity(1, "b", 1_000_000), WINDOW, *formats)
+        self.dut = machine.Endpoint(firmware(board, 1 << 20, is_loadable=True), *formats)
+        self.dut.complete = complete
+        self._size = size
+
+    def ask(self, *frame):
+        dut = self.dut
+        dut.tx.clear()
+        for byte in encode_frame(*frame):
+            dut.rx.append(byte)
+            for _ in range(80):
+                dut.step()
+        while not (frames := self._answers()):
+            if frame[0] == Command.LOAD:
+                dut.complete = len(dut.image) == self._size and not crc16(bytes(dut.image))
+            if dut.given is not None:
+                dut.tokens.append(dut.given)
+                dut.given = None
+            dut.step()
+        return frames[0]
+
+    def _answers(self):
+        frames = [decode_frame(code) for code in bytes(self.dut.tx).split(b"\0")[:-1]]
+        return [frame for frame in frames if frame[0] != Kind.OUTPUT]
 
 
 def loads(image, tag):
@@ -201,24 +225,9 @@ def loads(image, tag):
 
 @pytest.mark.parametrize("kinds", [{"a": "spram"}, {"a": "loadable", "b": "loadable"}], ids=str)
 def test_loaded_weights_are_those_that_count(kinds):
-    """Nothing is answered before an empty SPRAM is filled; then it is the new network's answer."""
     mine, theirs = network_of(0), network_of(1)
     design, other = design_of(mine, **kinds), design_of(theirs, **kinds)
-    image = image_of(other.plans)
     sample = np.ones((4, 6), dtype=int)
-    write = sample_body(sample)
-    needs = "spram" in kinds.values()
-    frames = loads(image, 0 if needs else 1)
-    tag = len(frames) + (not needs)
-    sent = [(Command.WRITE, 0, write), *frames, (Command.WRITE, tag, write)]
-    replies = answers(design, sent)
-
-    if needs:
-        assert replies[0] == [(Kind.ERROR, 0, bytes([Fault.WEIGHTS]))]
-    for frame, reply in zip(frames, replies[1:-1], strict=True):
-        assert reply == [(Kind.LOAD, frame[1], bytes([frame is frames[-1]]))]
-    outputs = [body for kind, _, body in replies[-1] if kind == Kind.OUTPUT]
-    tokens = list(TokenFormat(3, Range.signed(9)).decode(b"".join(outputs)))
     expected = Network(
         mine.inputs, mine.populations,
         tuple(t if t.target in kinds else m for m, t in
@@ -226,23 +235,34 @@ def test_loaded_weights_are_those_that_count(kinds):
         mine.output,
     )  # fmt: skip
     membranes = [simulate(n, sample[None]).states["b"]["v"][0, -1] for n in (expected, mine)]
-    assert [t.value for t in tokens if not t.end] == list(membranes[0])
+    assert readout(design, image_of(other.plans), sample) == list(membranes[0])
     assert (membranes[0] != membranes[1]).any()
 
 
+def test_an_image_comes_over_the_link():
+    image = image_of(design_of(network_of(), a="spram").plans)
+    host = Host(len(image), complete=False)
+    assert host.ask(Command.WRITE, 0, b"\3") == (Kind.ERROR, 0, bytes([Fault.WEIGHTS]))
+    frames = loads(image, 0)
+    for frame in frames:
+        assert host.ask(*frame) == (Kind.LOAD, frame[1], bytes([frame is frames[-1]]))
+    assert host.dut.image == image
+    assert host.ask(Command.WRITE, len(frames), b"\3") == (Kind.WRITE, len(frames), b"")
+
+
 def test_load_is_refused_while_a_sample_is_in_the_network():
-    design = design_of(network_of(), a="loadable")
-    half = (Command.WRITE, 0, bytes([3]))
-    replies = answers(design, [half, (Command.LOAD, 1, b"\1ab"), (Command.RESET, 1),
-                               (Command.LOAD, 2, b"\1ab"), (Command.LOAD, 3, b"\2a"),
-                               (Command.LOAD, 3), (Command.WRITE, 4, b"\x81")])  # fmt: skip
-    assert [reply[-1] for reply in replies] == [
+    host = Host(100, complete=True)
+    sent = [(Command.WRITE, 0, bytes([3])), (Command.LOAD, 1, b"\1ab"), (Command.RESET, 1),
+            (Command.LOAD, 2, b"\1ab"), (Command.LOAD, 3, b"\2a"), (Command.LOAD, 3),
+            (Command.LOAD, 3), (Command.WRITE, 4, b"\x81")]  # fmt: skip
+    assert [host.ask(*frame) for frame in sent] == [
         (Kind.WRITE, 0, b""),
         (Kind.ERROR, 1, bytes([Fault.WEIGHTS])),
         (Kind.RESET, 1, b""),
         (Kind.LOAD, 2, b"\0"),
         (Kind.ERROR, 3, bytes([Fault.TOKEN])),
         (Kind.LOAD, 3, b"\0"),
+        (Kind.ERROR, 4, bytes([Fault.SEQUENCE])),
         (Kind.ERROR, 4, bytes([Fault.WEIGHTS])),
     ]
 

@@ -275,8 +275,7 @@ def _load(
 
 
 def _simulated(design: Design, board: Board, waves: Path | None) -> VirtualBoard:
-    from spikeloom.boards.design import VirtualTop, identity_of
-    from spikeloom.rtl.uart import MIN_DIVISOR
+    from spikeloom.boards.design import VIRTUAL_DIVISOR, VirtualTop, identity_of
     from spikeloom.rtl.verilog import to_verilog
     from spikeloom.sim.virtual import VirtualBoard, compile_virtual
 
@@ -284,5 +283,5 @@ def _simulated(design: Design, board: Board, waves: Path | None) -> VirtualBoard
     verilog = to_verilog(VirtualTop(design, board), "top")
     simulator = compile_virtual({"top.v": verilog}, "top", waves=waves is not None)
     return VirtualBoard(
-        simulator, clock_hz=clock_hz, baud=round(clock_hz / MIN_DIVISOR), waves=waves
+        simulator, clock_hz=clock_hz, baud=round(clock_hz / VIRTUAL_DIVISOR), waves=waves
     )
