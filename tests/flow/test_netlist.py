@@ -25,8 +25,8 @@ BOARDS = ("hx8k-evn", "ulx3s-25f", "tangnano9k")
 
 
 def synthesise(folder):
-    """The netlist that place and route are given; at 3 Mbaud, for speed."""
-    recipe = json.loads((folder / "design.json").read_text()) | {"baud": 3_000_000}
+    """The netlist that place and route are given; at 1.5 Mbaud, for speed."""
+    recipe = json.loads((folder / "design.json").read_text()) | {"baud": 1_500_000}
     (folder / "design.json").write_text(json.dumps(recipe))
     design, board, baud = folder_design(folder)
     built = folder / "synth"
