@@ -43,6 +43,13 @@ def _digits(board: str) -> Build:
     return Build(f"digits-{board}", board, checkpoint, ("examples.digits.samples",), _TRAINED)
 
 
+def _direct(board: str) -> Build:
+    """Pixels, held over the steps of an image."""
+    checkpoint = Path("examples/digits/digits_direct.nir")
+    samples = ("examples.digits.samples", "--encoding", "direct")
+    return Build(f"digits-direct-{board}", board, checkpoint, samples, _TRAINED | {"steps": 8})
+
+
 def _mnist(encoding: str, board: str, kind: str = "", **options: Any) -> Build:
     name = "-".join(filter(None, (f"mnist-{encoding}", board, kind)))
     checkpoint = Path(f"examples/mnist/mnist_{encoding}.nir")
@@ -60,6 +67,7 @@ _ROWS = (
     _digits("icebreaker"),
     _digits("tangnano9k"),
     _digits("ulx3s-25f"),
+    _direct("hx8k-evn"),
     _mnist("rate", "ulx3s-25f", target_mhz=150.0),
     _mnist("latency", "ulx3s-25f", target_mhz=150.0),
     _mnist("rate", "ulx3s-25f", "small", fit="area", max_latency_us=250.0),
