@@ -82,7 +82,7 @@ def nets(cells):
 
 def contents(cells):
     """The sign of one weight."""
-    [block] = (
+    block = next(
         cell["parameters"]
         for name, cell in cells.items()
         if cell["type"] in ("DP16KD", "SB_RAM40_4K") and ".hidden.bank0." in name
