@@ -51,16 +51,17 @@ class Queue(wiring.Component):
             self._hold(m)
             return m
         write, read = Signal(), Signal()
-        produced = self._count(m, write, "produced")
-        consumed = self._count(m, read, "consumed")
+        produced, following = self._count(m, write, "produced")
+        consumed, _ = self._count(m, read, "consumed")
         bits = len(produced) - 1
-        is_same = produced[:bits] == consumed[:bits]
-        is_turned = produced[-1] ^ consumed[-1]
-        m.d.comb += [
-            self.w_rdy.eq(~(is_same & is_turned)),
-            write.eq(self.w_en & self.w_rdy),
-        ]
-        is_empty = is_same & ~is_turned
+        is_empty = produced == consumed
+        # A register, since room is what those that come before wait for.
+        is_full = Signal()
+        with m.If(read):
+            m.d.sync += is_full.eq(0)
+        with m.Elif(write):
+            m.d.sync += is_full.eq(following == consumed ^ (1 << bits))
+        m.d.comb += [self.w_rdy.eq(~is_full), write.eq(self.w_en & self.w_rdy)]
         leave = self.r_en | ~self.r_rdy
         enter, is_read = leave, ~is_empty
         if self._in_block:
@@ -80,16 +81,18 @@ class Queue(wiring.Component):
         with m.If(self.w_rdy):
             m.d.sync += [self.r_rdy.eq(self.w_en), self.r_data.eq(self.w_data)]
 
-    def _count(self, m: Module, enable: Value, name: str) -> Signal:
-        """A pointer, and above it a bit that turns when the pointer starts over."""
+    def _count(self, m: Module, enable: Value, name: str) -> tuple[Signal, Signal]:
+        """A pointer, and above it a bit that turns when the pointer starts over; and the next."""
         bits = (self._words - 1).bit_length()
         pointer = Signal(bits + 1, name=name)
+        following = Signal(bits + 1, name=f"{name}_next")
+        m.d.comb += following.eq(pointer + 1)
+        if self._words != 1 << bits:
+            with m.If(pointer[:bits] == self._words - 1):
+                m.d.comb += following.eq(Cat(C(0, bits), ~pointer[-1]))
         with m.If(enable):
-            m.d.sync += pointer.eq(pointer + 1)
-            if self._words != 1 << bits:
-                with m.If(pointer[:bits] == self._words - 1):
-                    m.d.sync += pointer.eq(Cat(C(0, bits), ~pointer[-1]))
-        return pointer
+            m.d.sync += pointer.eq(following)
+        return pointer, following
 
     def _store(self, m: Module, platform, write, target, address, read, leave) -> None:
         block = find_block(getattr(platform, "family", ""))
