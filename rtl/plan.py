@@ -325,7 +325,7 @@ class CorePlan:
 
     def emitter_queue(self, bits: int) -> Queue:
         """The queue of entries of ``bits`` bits between neuron pipeline and emitter."""
-        return Queue(bits, self.queue_depth, self.is_queue_in_block(bits))
+        return Queue(bits, self.queue_depth, self.is_queue_in_block(bits), is_reserved=True)
 
     @property
     def sweep_latency(self) -> int:

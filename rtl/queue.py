@@ -24,6 +24,7 @@ class Queue(wiring.Component):
     width : bits of a word
     depth : words at most; pointers are smallest if it is a power of two and one
     in_block : it lies in block RAM whose output register is used (see :mod:`.blocks`)
+    is_reserved : whoever writes knows that there is room: ``w_rdy`` says nothing else
 
     Members
     -------
@@ -33,8 +34,9 @@ class Queue(wiring.Component):
     r_en : In, take the word; without effect unless ``r_rdy``
     """
 
-    def __init__(self, width: int, depth: int, in_block: bool = False):
+    def __init__(self, width: int, depth: int, in_block: bool = False, is_reserved: bool = False):
         self._words = depth - 1
+        self._is_reserved = is_reserved
         self._in_block = in_block
         super().__init__({
             "w_data": In(width),
@@ -57,10 +59,11 @@ class Queue(wiring.Component):
         is_empty = produced == consumed
         # A register, since room is what those that come before wait for.
         is_full = Signal()
-        with m.If(read):
-            m.d.sync += is_full.eq(0)
-        with m.Elif(write):
-            m.d.sync += is_full.eq(following == consumed ^ (1 << bits))
+        if not self._is_reserved:
+            with m.If(read):
+                m.d.sync += is_full.eq(0)
+            with m.Elif(write):
+                m.d.sync += is_full.eq(following == consumed ^ (1 << bits))
         m.d.comb += [self.w_rdy.eq(~is_full), write.eq(self.w_en & self.w_rdy)]
         leave = self.r_en | ~self.r_rdy
         enter, is_read = leave, ~is_empty
