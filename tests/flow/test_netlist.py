@@ -59,25 +59,31 @@ def test_a_netlist_answers_like_the_reference(synthesised):
 
 
 def table(cells):
-    """The table of one bit of an accumulator, or of what comes before it, says the opposite."""
+    """A table of an accumulator, or of a neuron, says the opposite."""
     driver = {
-        cell["connections"][port][0]: cell["parameters"]
+        bit: cell
         for cell in cells.values()
-        for port in ("O", "Z", "F")
-        if re.match(r"(SB_)?LUT[1-4]$", cell["type"]) and port in cell["connections"]
+        for port, bits in cell["connections"].items()
+        for bit in bits
+        if cell["port_directions"][port] == "output"
     }
-    inputs = (bit for cell in accumulators(cells) for bit in cell["connections"]["D" + d(cell)])
-    parameters = next(driver[bit] for bit in inputs if bit in driver)
-    name = next(name for name in ("LUT_INIT", "INIT") if name in parameters)
-    parameters[name] = "".join("10"[int(bit)] for bit in parameters[name])
+    changed = next(
+        cell["parameters"]
+        for register in [*registers(cells, SUMS), *registers(cells, r"hidden\.unit\d")]
+        if (bit := register["connections"]["D" + d(register)][0]) in driver
+        and re.fullmatch(r"(SB_)?LUT[1-4]", (cell := driver[bit])["type"])
+    )
+    [name] = {"LUT_INIT", "INIT"} & changed.keys()
+    changed[name] = "".join("10"[int(bit)] for bit in changed[name])
 
 
 def nets(cells):
     """Two bits of accumulators have each other's sum."""
-    first, *others = accumulators(cells)
-    data = first["connections"]["D" + d(first)]
-    other = next(c["connections"] for c in others if c["connections"]["D" + d(c)] != data)
-    other["D" + d(first)], first["connections"]["D" + d(first)] = data, other["D" + d(first)]
+    sums = registers(cells, SUMS)
+    first, other = (cell["connections"] for cell in (sums[0], sums[len(sums) // 2]))
+    name = "D" + d(sums[0])
+    assert first[name] != other[name]
+    first[name], other[name] = other[name], first[name]
 
 
 def contents(cells):
@@ -85,20 +91,18 @@ def contents(cells):
     block = next(
         cell["parameters"]
         for name, cell in cells.items()
-        if cell["type"] in ("DP16KD", "SB_RAM40_4K") and ".hidden.bank0." in name
+        if cell["type"] in ("DP16KD", "SB_RAM40_4K") and ".hidden.bank0.weights.block0_0" in name
     )
     name = next(name for name in ("INITVAL_00", "INIT_0") if name in block)
     bits = block[name]
     block[name] = bits[:-4] + "10"[int(bits[-4])] + bits[-3:]
 
 
-def accumulators(cells):
-    """Registers of the sums of the population `hidden`."""
-    return [
-        cell
-        for name, cell in cells.items()
-        if re.search(r"hidden\.bank\d\.(x|sums|totals)_", name) and "FF" in cell["type"]
-    ]
+SUMS = r"hidden\.bank\d\.(x|sums|totals)[_:]"
+
+
+def registers(cells, name):
+    return [cell for key, cell in cells.items() if re.search(name, key) and "FF" in cell["type"]]
 
 
 def d(cell):
