@@ -21,7 +21,6 @@ from spikeloom.boards.result import BuildResult, read_timing
 from spikeloom.boards.tools import YOSYS, Tool, find_tool, run_tool
 from spikeloom.boards.workplace import BLOCKS, NAME, RESULT, workplace
 from spikeloom.hls_model.errors import FitError, TimingError, ToolError
-from spikeloom.rtl.verilog import collector_paused
 
 __all__ = ["elaborate", "synthesise"]
 
@@ -165,6 +164,7 @@ that for bit 3 of a signal ``\\sums[0]``, and then connects two registers' outpu
 def elaborate(top: Any, board: Board, plan: ClockPlan, flow: Flow, folder: Path) -> None:
     """Write the RTLIL of ``top`` with its clock, and its pins, into ``folder``."""
     from spikeloom.boards.domain import BoardTop
+    from spikeloom.rtl.verilog import collector_paused
 
     # Without source locations the files do not depend on where Spikeloom is installed.
     with collector_paused():
