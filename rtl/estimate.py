@@ -22,12 +22,15 @@ __all__ = [
     "total",
 ]
 
-_FIXED_LUTS = {True: 110, False: 140}
+_FIXED_LUTS = {True: 85, False: 140}
 """Sequencer, emitter and pointers of a core, apart from what grows with its knobs: with registers
 to spare, and where these take tables."""
 
-_EMITTER_LUTS = 35
+_EMITTER_LUTS = {True: 18, False: 35}
 """What each further neuron unit adds to the emitter."""
+
+_SATURATING_LUTS = 6
+"""Tables that see that a value is out of range."""
 
 _BANK_REGISTERS = 50
 """Registers of an operation in a bank, which take tables where none are to spare."""
@@ -39,8 +42,8 @@ _NEURON = {True: 1.0, False: 1.3}
 """Tables per bit of a neuron's operators: with registers to spare, and where these pack with
 them."""
 
-_QUEUE_BLOCKS = 1
-"""The queue in front of a core, where there is no distributed RAM."""
+_MOST_LUT_RAM_WORDS = 64
+"""Of a queue for which Yosys takes no block RAM, where there is look-up-table RAM."""
 
 _LUT_RAM_BITS, _LUT_RAM_WORDS = 4, 16
 """Of the smallest look-up-table RAM, which takes four tables."""
@@ -172,10 +175,9 @@ def _luts(plan: CorePlan) -> int:
     neuron = plan.units * _NEURON[plan.family.has_spare_registers] * nodes
     bank = _accumulator_luts(plan) + _register_luts(plan)
     fixed = _FIXED_LUTS[plan.family.has_spare_registers]
-    emitter = fixed + _EMITTER_LUTS * (plan.units - 1) + _queue_luts(plan)
-    return round(
-        _ROUTED * (emitter + bank + _handover_luts(plan, sums) + neuron + _row_luts(plan))
-    )
+    emitter = fixed + _EMITTER_LUTS[plan.family.has_spare_registers] * (plan.units - 1)
+    around = emitter + _queue_luts(plan) + _handover_luts(plan, sums) + _row_luts(plan)
+    return round(_ROUTED * (bank + neuron + around))
 
 
 def _register_luts(plan: CorePlan) -> int:
@@ -213,12 +215,17 @@ def _adder_luts(family: Family, width: int) -> int:
 
 def _input_queues(plan: CorePlan) -> list[tuple[int, int]]:
     """Words and bits of the queues in front of a core that lie in a memory."""
-    if plan.input_queue == 1:
-        return []
-    return [
-        (plan.input_queue - 1, EventLayout(plan.network.node(name).size, plan.source_range).size)
-        for name, _ in plan.sources
-    ]
+    queues = []
+    for name, delay in plan.sources:
+        size = plan.network.node(name).size
+        words = delay * (size + 1) if delay else plan.input_queue - 1
+        queues.append((words, EventLayout(size, plan.source_range).size))
+    return [(words, bits) for words, bits in queues if words]
+
+
+def _is_in_block(words: int, family: Family) -> bool:
+    """Whether Yosys puts a queue in front of a core into block RAM."""
+    return not family.has_lut_ram or words > _MOST_LUT_RAM_WORDS
 
 
 def _emitter_queues(plan: CorePlan) -> list[tuple[int, int]]:
@@ -230,7 +237,7 @@ def _queue_luts(plan: CorePlan) -> int:
     """Look-up-table RAM of queues, whose first entry lies in a register."""
     if not plan.family.has_lut_ram:
         return 0
-    queues = _input_queues(plan)
+    queues = [(w, bits) for w, bits in _input_queues(plan) if not _is_in_block(w, plan.family)]
     queues += [(w, bits) for w, bits in _emitter_queues(plan) if not plan.is_queue_in_block(bits)]
     return sum(
         _LUT_RAM_TABLES * ceil(bits / _LUT_RAM_BITS) * ceil(words / _LUT_RAM_WORDS)
@@ -240,11 +247,11 @@ def _queue_luts(plan: CorePlan) -> int:
 
 def _queue_blocks(plan: CorePlan) -> int:
     """Block RAMs of queues."""
-    emitted = _emitter_queues(plan)
+    queues = _emitter_queues(plan)
     if plan.family.has_lut_ram:
-        emitted = [(words, bits) for words, bits in emitted if plan.is_queue_in_block(bits)]
-    blocks = sum(blocks_for(plan.family, words, bits) for words, bits in emitted)
-    return blocks + _QUEUE_BLOCKS * len(_input_queues(plan)) * (not plan.family.has_lut_ram)
+        queues = [(words, bits) for words, bits in queues if plan.is_queue_in_block(bits)]
+    queues += [(w, bits) for w, bits in _input_queues(plan) if _is_in_block(w, plan.family)]
+    return sum(blocks_for(plan.family, words, bits) for words, bits in queues)
 
 
 def _accumulator_luts(plan: CorePlan) -> int:
@@ -284,10 +291,17 @@ def _node_luts(node, family: Family) -> int:
     match node.op:
         case "input" | "constant" | "shift_left" | "wrap":
             return 0
+        # A register's reset does it.
+        case "saturate" if family.has_spare_registers:
+            return _SATURATING_LUTS
+        case "select" if family.has_spare_registers and _has_constant(node):
+            return 0
         case "shift_right":
             return 0 if node.attrs["rounding"] == "floor" else width
         case "mul":
-            return _product_luts(family, *_factors(node))
+            # Of a constant's signed digits, a third are not 0.
+            luts = _product_luts(family, *_factors(node))
+            return luts // 3 if any(o.op == "constant" for o in node.operands) else luts
         case "ge":
             return _adder_luts(family, max(shape_of(o.range).width for o in node.operands))
         case "eq":
@@ -299,6 +313,10 @@ def _node_luts(node, family: Family) -> int:
         case "lookup":
             return width * max(1, len(node.attrs["table"]) // 16)
     return width
+
+
+def _has_constant(node) -> bool:
+    return any(operand.op == "constant" for operand in node.operands[1:])
 
 
 def _product_luts(family: Family, a: int, b: int) -> int:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
+from spikeloom.hls_model.errors import FitError
+
 __all__ = ["DATA_SIZE", "Condition", "Mode", "Port", "Program", "Source", "Strobe"]
 
 DATA_SIZE = 256
@@ -268,7 +270,9 @@ class Program:
         Raises
         ------
         ValueError
-            If a label is missing, or the program is too long.
+            If a label is missing.
+        FitError
+            If the program is too long.
         """
         places = _place(self._resolved())
         words = [0] * (max(places) + 1)
@@ -327,7 +331,10 @@ def _place(code: Mapping[str, _Instruction]) -> dict[int, tuple[_Instruction, in
                     halves += [address + 1, address]
                 put(name, halves.pop())
     except StopIteration:
-        raise ValueError(f"a program must have {_MAX_WORDS} words at most") from None
+        raise FitError(
+            f"the host link's program must have {_MAX_WORDS} words at most, and this network's has "
+            "more; give it fewer than 8,192 inputs, or none of its weights to load"
+        ) from None
     placed = {}
     for address, name in taken.items():
         ins = code[name]

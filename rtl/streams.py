@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 from spikeloom.rtl.events import EventLayout
 from spikeloom.rtl.queue import Queue
 
-__all__ = ["Cut", "EventQueue", "Fork", "Merge", "Source"]
+__all__ = ["EventQueue", "Fork", "Merge", "Source"]
 
 
 class EventQueue(wiring.Component):
@@ -57,32 +57,6 @@ class EventQueue(wiring.Component):
                 self.o.valid.eq(fifo.r_rdy),
                 fifo.r_en.eq(self.o.ready),
             ]
-        return m
-
-
-class Cut(wiring.Component):
-    """A register between two parts of a design: no path leads through it, neither way.
-
-    Latency: 1 cycle. Throughput: one token every other cycle.
-
-    Members
-    -------
-    i, o : event streams
-    """
-
-    def __init__(self, layout: EventLayout):
-        super().__init__({
-            "i": In(stream.Signature(layout)),
-            "o": Out(stream.Signature(layout)),
-        })
-
-    def elaborate(self, platform):
-        m = Module()
-        m.d.comb += self.i.ready.eq(~self.o.valid)
-        with m.If(self.o.valid):
-            m.d.sync += self.o.valid.eq(~self.o.ready)
-        with m.Else():
-            m.d.sync += [self.o.valid.eq(self.i.valid), self.o.payload.eq(self.i.payload)]
         return m
 
 

@@ -113,31 +113,52 @@ def semg():
     )
 
 
-# Tables and block RAMs of the whole bitstream after placement, seed 1, with Yosys 0.70 and nextpnr
-# 0.11.1. The UP5K has 30 blocks: the second and the fourth are packed, but do not fit any more.
+# Tables, block RAMs and multipliers of the whole bitstream as nextpnr packs it, at the commit that
+# wrote these lines, with Yosys 0.70 and nextpnr 0.11.1.
+MEMORY, SPRAM = "memory", "spram"
 BUILDS = {
-    "mnist, ecp5": (
-        mnist, "ecp5", 125.0, [(13, 1, 1, "blocks"), (1, 1, 1, "memory")], 920, 47
+    "small mnist, ecp5": (
+        mnist, "ecp5", 125.0, [(13, 1, 1, "blocks"), (1, 1, 1, MEMORY)], 930, 47, 0
+    ),
+    "mnist, ecp5": (mnist, "ecp5", 150.0, [(128, 4, 32), (10, 1, 2)], 3873, 46, 0),
+    "mnist with more units, ecp5": (
+        mnist, "ecp5", 150.0, [(128, 8, 16), (10, 5, 2)], 4571, 57, 0
+    ),
+    "mnist with fewer lanes, ecp5": (
+        mnist, "ecp5", 125.0, [(32, 4, 8), (10, 2, 1)], 3270, 48, 0
+    ),
+    "semg, ecp5": (
+        semg, "ecp5", 100.0, [(16, 4, 1, MEMORY), (45, 9, 5), (64, 4, 16), (6, 1, 2)],
+        5679, 55, 18,
     ),
     "mnist, up5k": (
-        mnist, "ice40up", 48.0, [(16, 1, 1, "memory", "spram"), (1, 1, 1, "memory")], 1709, 31
+        mnist, "ice40up", 42.0, [(13, 1, 1, MEMORY, SPRAM), (1, 1, 1, MEMORY)], 1707, 30, 0
     ),
     "semg, up5k": (
         semg, "ice40up", 30.0,
-        [(1, 1, 1, "memory"), (4, 1, 1, "memory", "spram"), (4, 1, 1, "memory", "spram"),
-         (1, 1, 1, "memory")], 2092, 29,
+        [(1, 1, 1, MEMORY), (4, 1, 1, MEMORY, SPRAM), (4, 1, 1, MEMORY, SPRAM),
+         (1, 1, 1, MEMORY)], 2021, 29, 4,
     ),
     "semg with more units, up5k": (
         semg, "ice40up", 30.0,
-        [(2, 1, 1, "memory"), (4, 2, 1, "memory", "spram"), (4, 1, 1, "memory", "spram"),
-         (1, 1, 1, "memory")], 2250, 31,
+        [(1, 1, 1, MEMORY), (4, 2, 1, MEMORY, SPRAM), (4, 1, 1, MEMORY, SPRAM),
+         (1, 1, 1, MEMORY)], 2166, 30, 5,
+    ),
+    "semg, hx8k": (
+        semg, "ice40hx", 60.0, [(2, 1, 1, MEMORY), (2, 1, 1, MEMORY), (4, 2, 1, MEMORY),
+        (12, 2, 3)], 4126, 67, 0,
+    ),
+    "mnist, gowin": (mnist, "gowin", 54.0, [(26, 13, 1, MEMORY), (1, 1, 1, MEMORY)], 5508, 26, 0),
+    "semg, gowin": (
+        semg, "gowin", 54.0, [(16, 2, 1, MEMORY), (16, 2, 1, MEMORY), (16, 4, 2), (12, 1, 2)],
+        5916, 14, 9,
     ),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("build", BUILDS)
 def test_estimates_are_what_synthesis_gave(build):
-    make, family, mhz, knobs, luts, blocks = BUILDS[build]
+    make, family, mhz, knobs, luts, blocks, multipliers = BUILDS[build]
     network = make()
     plans = {
         p.name: CorePlan(network, p.name, FAMILIES[family], mhz, *knob)
@@ -145,7 +166,7 @@ def test_estimates_are_what_synthesis_gave(build):
     }
     expected = Design(network, FAMILIES[family], mhz, plans).estimate()
     assert expected["lut4"] == pytest.approx(luts, rel=0.15)
-    assert expected["bram"] == pytest.approx(blocks, abs=1)
+    assert (expected["bram"], expected["dsp"]) == (blocks, multipliers)
 
 
 def test_cycles_of_a_step():

@@ -8,7 +8,7 @@ from streams import end, event, transfer
 
 from spikeloom.hls_model import BOOL, Range
 from spikeloom.rtl.events import EventLayout
-from spikeloom.rtl.streams import Cut, EventQueue, Fork, Merge, Source
+from spikeloom.rtl.streams import EventQueue, Fork, Merge, Source
 
 PLAIN = EventLayout(8, BOOL)
 GRADED = EventLayout(5, Range(-4, 3))
@@ -32,15 +32,6 @@ def test_queue_keeps_order(gaps, stalls):
     tokens = [event(n % 5, n % 7 - 4) for n in range(12)] + [end()]
     received = transfer(queue, {"i": tokens}, ["o"], gaps=gaps, stalls=stalls)["o"]
     assert plain(received) == [(n % 5, n % 7 - 4) for n in range(12)] + ["end"]
-
-
-@rough
-def test_cut_keeps_order_at_half_the_pace(gaps, stalls):
-    tokens = [event(n % 5, n % 7 - 4) for n in range(12)] + [end()]
-    received = transfer(Cut(GRADED), {"i": tokens}, ["o"], gaps=gaps, stalls=stalls)["o"]
-    assert plain(received) == [(n % 5, n % 7 - 4) for n in range(12)] + ["end"]
-    if not gaps and not stalls:
-        assert received[-1][0] - received[0][0] == 2 * 12
 
 
 def test_queue_passes_a_token_per_cycle():
