@@ -4,7 +4,6 @@ from amaranth.hdl import *
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikeloom.hls_model.ranges import Range
 from spikeloom.rtl.bank import Bank, sums_layout
 from spikeloom.rtl.emitter import Emitter
 from spikeloom.rtl.events import event_signature, shape_of
@@ -14,7 +13,7 @@ from spikeloom.rtl.memory import RowMemory, TwoPortMemory
 from spikeloom.rtl.pipeline import NeuronPipeline, member_name, output_name
 from spikeloom.rtl.plan import CorePlan
 from spikeloom.rtl.sequencer import Sequencer
-from spikeloom.rtl.serial_emitter import SerialEmitter
+from spikeloom.rtl.serial_emitter import ReadoutEmitter, SerialEmitter
 from spikeloom.rtl.weights import bank_rows, parameter_layout, parameter_rows
 
 __all__ = ["Core", "ProbeLayout"]
@@ -207,7 +206,9 @@ class Core(wiring.Component):
         plan = self.plan
         rooms = []
         if plan.emits_events:
-            emitter = self._emitter(m, "emitter", plan.event_range, sequencer, done)
+            kind = SerialEmitter if plan.units == 1 else Emitter
+            emitter = kind(plan, plan.event_range)
+            self._feed(m, "emitter_queue", emitter, sequencer, done)
             for unit in range(plan.units):
                 m.d.comb += [
                     emitter.entry.fired[unit].eq(self.probe.event[unit] != 0),
@@ -216,7 +217,9 @@ class Core(wiring.Component):
             wiring.connect(m, emitter.o, wiring.flipped(self.o))
             rooms.append(emitter.room)
         if plan.readout is not None:
-            emitter = self._emitter(m, "readout", self._states[plan.readout], sequencer, done)
+            kind = ReadoutEmitter if plan.units == 1 else Emitter
+            emitter = kind(plan, self._states[plan.readout])
+            self._feed(m, "readout_queue", emitter, sequencer, done)
             for unit in range(plan.units):
                 m.d.comb += [
                     emitter.entry.fired[unit].eq(done.last & self._exists(done.index, unit)),
@@ -226,18 +229,14 @@ class Core(wiring.Component):
             rooms.append(emitter.room)
         m.d.comb += sequencer.room.eq(Cat(rooms, 1).all())
 
-    def _emitter(
-        self, m, name: str, value: Range, sequencer: Sequencer, done
-    ) -> Emitter | SerialEmitter:
-        kind = SerialEmitter if self.plan.units == 1 else Emitter
-        m.submodules[f"{name}_queue"] = emitter = kind(self.plan, value)
+    def _feed(self, m: Module, name: str, emitter: Emitter, sequencer: Sequencer, done) -> None:
+        m.submodules[name] = emitter
         m.d.comb += [
             emitter.valid.eq(done.valid),
             emitter.entry.index.eq(done.index),
             emitter.entry.last.eq(done.last),
             emitter.reserve.eq(sequencer.start),
         ]
-        return emitter
 
 
 def _registers(m: Module, signal, cycles: int, name: str):

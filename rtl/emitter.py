@@ -4,12 +4,13 @@ from amaranth.hdl import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from spikeloom.hls_model.network import EVENTS
 from spikeloom.hls_model.ranges import Range
 from spikeloom.rtl.events import EventLayout, times
 from spikeloom.rtl.plan import CorePlan
 from spikeloom.rtl.queue import Queue
 
-__all__ = ["Emitter", "Entry"]
+__all__ = ["Emitter", "Entry", "kept_bits"]
 
 
 class Entry(data.StructLayout):
@@ -31,6 +32,14 @@ class Entry(data.StructLayout):
             "fired": plan.units,
             "value": data.ArrayLayout(self.event["value"].shape, plan.units),
         })
+
+
+def kept_bits(plan: CorePlan, word: str) -> int:
+    """Bits of an entry of ``word``, ``events`` or a state word, in its emitter's queue."""
+    value = plan.emitted[word]
+    if plan.units == 1 and word != EVENTS:
+        return 1 + EventLayout(plan.size, value)["value"].width
+    return Entry(plan, value).size
 
 
 class Credit(wiring.Component):
@@ -88,17 +97,17 @@ class Emitter(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.credit = credit = Credit(self._plan)
-        m.submodules.queue = queue = self._plan.emitter_queue(self._layout.size)
-        entry, is_kept = Signal(self._layout), Signal()
+        kept = self._kept(self.entry)
+        m.submodules.queue = queue = self._plan.emitter_queue(len(kept))
+        entry, is_kept = Signal(len(kept)), Signal()
         is_released = Signal()
         domain = m.d.sync if self._has_register else m.d.comb
         domain += [
-            entry.eq(self.entry),
+            entry.eq(kept),
             is_kept.eq(self.valid & (self.entry.fired.any() | self._is_final(self.entry))),
         ]
-        m.d.sync += is_released.eq(
-            queue.r_en & queue.r_rdy & self._is_final(self._layout(queue.r_data))
-        )
+        is_final = self._unpack(m, queue)
+        m.d.sync += is_released.eq(queue.r_en & queue.r_rdy & is_final)
         m.d.comb += [
             queue.w_data.eq(entry),
             queue.w_en.eq(is_kept),
@@ -106,8 +115,11 @@ class Emitter(wiring.Component):
             credit.released.eq(is_released),
             self.room.eq(credit.room),
         ]
-        self._unpack(m, queue)
         return m
+
+    def _kept(self, entry: data.View) -> Value:
+        """What of an entry goes through the queue."""
+        return Value.cast(entry)
 
     @property
     def _has_register(self) -> bool:
@@ -118,7 +130,8 @@ class Emitter(wiring.Component):
         """Whether the entry is its sweep's last."""
         return entry.index == self._plan.sweep - 1
 
-    def _unpack(self, m: Module, queue: Queue) -> None:
+    def _unpack(self, m: Module, queue: Queue) -> Value:
+        """Turn what leaves the queue into tokens; whether it is its sweep's last."""
         m.submodules.unpacker = unpacker = _Unpacker(self._plan, self._layout)
         m.d.comb += [
             unpacker.entry.eq(queue.r_data),
@@ -126,6 +139,7 @@ class Emitter(wiring.Component):
             queue.r_en.eq(unpacker.ready),
         ]
         wiring.connect(m, wiring.flipped(self.o), unpacker.o)
+        return self._is_final(self._layout(queue.r_data))
 
 
 class _Unpacker(wiring.Component):

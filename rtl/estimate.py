@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from spikeloom.rtl.blocks import Block, find_block
-from spikeloom.rtl.emitter import Entry
+from spikeloom.rtl.emitter import kept_bits
 from spikeloom.rtl.events import EventLayout, shape_of
 from spikeloom.rtl.families import Family
 from spikeloom.rtl.memory import takes_blocks
@@ -230,7 +230,7 @@ def _is_in_block(words: int, family: Family) -> bool:
 
 def _emitter_queues(plan: CorePlan) -> list[tuple[int, int]]:
     """Words and bits of the queues behind it."""
-    return [(plan.queue_depth - 1, Entry(plan, value).size) for value in plan.emitted.values()]
+    return [(plan.queue_depth - 1, kept_bits(plan, word)) for word in plan.emitted]
 
 
 def _queue_luts(plan: CorePlan) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from spikeloom.hls_model.network import EVENTS, Output
-from spikeloom.rtl.emitter import Entry
+from spikeloom.rtl.emitter import kept_bits
 from spikeloom.rtl.plan import CorePlan
 
 __all__ = ["Events", "token_cycles"]
@@ -79,7 +79,7 @@ class _Core:
         """Cycles from a sweep's start to the first of its tokens."""
         plan = self.plan
         emitter = 6 if plan.units > 1 else 3 + plan.family.has_spare_registers
-        emitter += plan.is_queue_in_block(Entry(plan, plan.emitted[word]).size)
+        emitter += plan.is_queue_in_block(kept_bits(plan, word))
         pipeline = plan.accumulate_latency + plan.handover_latency + plan.schedule.latency
         return 1 + pipeline + emitter
 

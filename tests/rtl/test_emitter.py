@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import networks
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from amaranth.sim import Simulator
 
 from spikeloom.hls_model import LIF, Input, Network, Output, Population, Projection, Range
 from spikeloom.rtl.emitter import Emitter
-from spikeloom.rtl.serial_emitter import SerialEmitter
+from spikeloom.rtl.serial_emitter import ReadoutEmitter, SerialEmitter
 
 
 def plan_of(size, units):
@@ -23,10 +25,12 @@ def plan_of(size, units):
     return networks.design_of(network, p=(lanes if lanes <= size else units, units, 1)).plans["p"]
 
 
-def emitted(plan, value, steps, stalls=0.0, seed=0, cycles=600):
-    """Tokens of sweeps [steps, sweep · units]; each sweep waits for room."""
+def emitted(plan, value, steps, stalls=0.0, seed=0, cycles=600, fired=None, kind=None, lasts=None):
+    """Tokens of sweeps [steps, sweep · units]; each sweep waits for room. What is not 0 has fired,
+    if ``fired`` does not say more."""
     rng = np.random.default_rng(seed)
-    emitter = (SerialEmitter if plan.units == 1 else Emitter)(plan, value)
+    emitter = (kind or (SerialEmitter if plan.units == 1 else Emitter))(plan, value)
+    fired = np.asarray(steps) != 0 if fired is None else fired
     tokens = []
 
     async def sweep(ctx):
@@ -37,14 +41,15 @@ def emitted(plan, value, steps, stalls=0.0, seed=0, cycles=600):
             await ctx.tick()
             ctx.set(emitter.reserve, 0)
             for index in range(plan.sweep):
-                chunk = values[index * plan.units : (index + 1) * plan.units]
+                entry = slice(index * plan.units, (index + 1) * plan.units)
+                chunk = values[entry]
                 ctx.set(emitter.valid, 1)
                 ctx.set(
                     emitter.entry,
                     {
                         "index": index,
-                        "last": int(step == len(steps) - 1),
-                        "fired": sum(int(v != 0) << unit for unit, v in enumerate(chunk)),
+                        "last": int(step in (lasts or [len(steps) - 1])),
+                        "fired": sum(int(f) << unit for unit, f in enumerate(fired[step][entry])),
                         "value": [int(v) for v in chunk] if value.lo < 0 else [0] * plan.units,
                     },
                 )
@@ -88,6 +93,26 @@ def test_events_ascend_and_steps_close(size, units, density, stalls):
         expected += [(int(n), int(step[n])) for n in np.flatnonzero(step)]
         expected.append("last" if index == 4 else "end")
     tokens = emitted(plan, GRADES, steps, stalls, cycles=1200)
+    assert [token for _, token in tokens] == expected
+
+
+@pytest.mark.parametrize("stalls", [0.0, 0.5, 0.9])
+@pytest.mark.parametrize("lanes", [1, 3, 4, 9])
+def test_readouts_leave_at_the_last_step(lanes, stalls):
+    """Of 9 neurons; with 4 lanes the sweep has 12 entries, of which three are empty."""
+    plan = replace(plan_of(9, 1), lanes=lanes)
+    rng = np.random.default_rng(lanes)
+    steps = rng.integers(-4, 4, (5, plan.sweep))
+    fired = np.zeros(steps.shape, bool)
+    # Two samples, of three steps and of two.
+    expected = []
+    for last in (2, 4):
+        fired[last, :9] = True
+        expected += ["end"] * (1 + (last == 2))
+        expected += [(n, int(steps[last][n])) for n in range(9)] + ["last"]
+    tokens = emitted(
+        plan, GRADES, steps, stalls, cycles=1200, fired=fired, kind=ReadoutEmitter, lasts=(2, 4)
+    )
     assert [token for _, token in tokens] == expected
 
 

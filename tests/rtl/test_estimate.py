@@ -118,9 +118,9 @@ def semg():
 MEMORY, SPRAM = "memory", "spram"
 BUILDS = {
     "small mnist, ecp5": (
-        mnist, "ecp5", 125.0, [(13, 1, 1, "blocks"), (1, 1, 1, MEMORY)], 930, 47, 0
+        mnist, "ecp5", 125.0, [(13, 1, 1, "blocks"), (1, 1, 1, MEMORY)], 930, 46, 0
     ),
-    "mnist, ecp5": (mnist, "ecp5", 150.0, [(128, 4, 32), (10, 1, 2)], 3873, 46, 0),
+    "mnist, ecp5": (mnist, "ecp5", 150.0, [(128, 4, 32), (10, 1, 2)], 3853, 46, 0),
     "mnist with more units, ecp5": (
         mnist, "ecp5", 150.0, [(128, 8, 16), (10, 5, 2)], 4571, 57, 0
     ),
@@ -129,20 +129,20 @@ BUILDS = {
     ),
     "semg, ecp5": (
         semg, "ecp5", 100.0, [(16, 4, 1, MEMORY), (45, 9, 5), (64, 4, 16), (6, 1, 2)],
-        5679, 55, 18,
+        5682, 54, 18,
     ),
     "mnist, up5k": (
-        mnist, "ice40up", 42.0, [(13, 1, 1, MEMORY, SPRAM), (1, 1, 1, MEMORY)], 1707, 30, 0
+        mnist, "ice40up", 42.0, [(13, 1, 1, MEMORY, SPRAM), (1, 1, 1, MEMORY)], 1718, 29, 0
     ),
     "semg, up5k": (
         semg, "ice40up", 30.0,
         [(1, 1, 1, MEMORY), (4, 1, 1, MEMORY, SPRAM), (4, 1, 1, MEMORY, SPRAM),
-         (1, 1, 1, MEMORY)], 2021, 29, 4,
+         (1, 1, 1, MEMORY)], 2025, 29, 4,
     ),
     "semg with more units, up5k": (
         semg, "ice40up", 30.0,
         [(1, 1, 1, MEMORY), (4, 2, 1, MEMORY, SPRAM), (4, 1, 1, MEMORY, SPRAM),
-         (1, 1, 1, MEMORY)], 2166, 30, 5,
+         (1, 1, 1, MEMORY)], 2177, 30, 5,
     ),
     "semg, hx8k": (
         semg, "ice40hx", 60.0, [(2, 1, 1, MEMORY), (2, 1, 1, MEMORY), (4, 2, 1, MEMORY),

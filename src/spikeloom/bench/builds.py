@@ -71,7 +71,7 @@ _ROWS = (
     _mnist("rate", "ulx3s-25f", target_mhz=150.0),
     _mnist("latency", "ulx3s-25f", target_mhz=150.0),
     _mnist("rate", "ulx3s-25f", "small", fit="area", max_latency_us=250.0),
-    _mnist("rate", "icebreaker"),
+    _mnist("rate", "icebreaker", target_mhz=48.0),
     _mnist("rate", "tangnano9k"),
     _spoken("ulx3s-85f"),
     Build("semg-icebreaker", "icebreaker", Path("network.npz"), ("examples.semg.network",)),
