@@ -1,6 +1,6 @@
-"""Estimates what a core needs before anything is synthesised: look-up tables, blocks, cycles."""
+"""Estimates what a core needs before anything is synthesised: tables, blocks, multipliers."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil
 
@@ -12,15 +12,7 @@ from spikeloom.rtl.memory import takes_blocks
 from spikeloom.rtl.plan import WORD_BITS, CorePlan
 from spikeloom.rtl.weights import parameter_layout
 
-__all__ = [
-    "Estimate",
-    "estimate",
-    "link_estimate",
-    "sample_cycles",
-    "step_cycles",
-    "sweep_starts",
-    "total",
-]
+__all__ = ["Estimate", "estimate", "link_estimate", "total"]
 
 _FIXED_LUTS = {True: 85, False: 140}
 """Sequencer, emitter and pointers of a core, apart from what grows with its knobs: with registers
@@ -51,9 +43,6 @@ _LUT_RAM_BITS, _LUT_RAM_WORDS = 4, 16
 _LUT_RAM_TABLES = 6
 """What that costs, writing and choosing between several included."""
 
-_TOKEN_LATENCY = 9
-"""Cycles of a token through the queues before and behind a core, and through its sequencer."""
-
 _LINK_LUTS = {True: 255, False: 430}
 """The host link, with clock and reset: where registers come with the tables, and where each of them
 may take one."""
@@ -63,10 +52,6 @@ _LINK_BLOCKS = {True: 2, False: 6}
 
 _LOADER_LUTS = 115
 """What loading weights adds to the link."""
-
-_ACTIVITY = 0.1
-"""Part of the sources assumed to send an event in a step, when no samples say more."""
-
 
 @dataclass(frozen=True)
 class Estimate:
@@ -114,58 +99,6 @@ def link_estimate(family: Family, is_loadable: bool = False) -> Estimate:
     has_larger_blocks = _block(family).shapes[-1][1] > 16
     luts = _LINK_LUTS[has_larger_blocks] + _LOADER_LUTS * is_loadable
     return Estimate(luts, _LINK_BLOCKS[has_larger_blocks])
-
-
-def step_cycles(plan: CorePlan, activity: Mapping[str, float] | None = None) -> float:
-    """Cycles that one step takes this core when it is never kept waiting, those for the events of
-    held inputs spread over the steps.
-
-    Parameters
-    ----------
-    activity : events per step by input and population; by default a tenth of its size
-    """
-    cycles = _arriving(plan, activity, held=False) * plan.slots + plan.issue_cycles
-    return max(cycles, plan.sweep_interval) + _arriving(plan, activity, held=True) * plan.slots
-
-
-def _arriving(plan: CorePlan, activity: Mapping[str, float] | None, held: bool) -> float:
-    return sum(
-        activity[name] if activity else _ACTIVITY * plan.network.node(name).size
-        for name, _ in plan.sources
-        if plan.is_held(name) == held
-    )
-
-
-def sweep_starts(plan: CorePlan, arriving: Iterable[int]) -> list[int]:
-    """Cycles in which a core's sweeps start, exactly, if its events are there when it takes them
-    and what it emits is taken.
-
-    Parameters
-    ----------
-    arriving : events of each step; the first of them is taken in cycle 0
-    """
-    starts: list[int] = []
-    free = 0
-    for events in arriving:
-        free += events * plan.slots
-        starts.append(max(free, starts[-1] + plan.sweep_interval if starts else 0))
-        free = starts[-1] + plan.issue_cycles
-    return starts
-
-
-def sample_cycles(
-    plans: Sequence[CorePlan], steps: int, activity: Mapping[str, float] | None = None
-) -> float:
-    """Cycles from a sample's first event to its last output, on average: what held inputs send
-    before the first step, the slowest core's steps, and what the others need for a step when that
-    one has finished."""
-    held = [_arriving(plan, activity, held=True) * plan.slots for plan in plans]
-    cycles = [step_cycles(p, activity) - h for p, h in zip(plans, held, strict=True)]
-    latency = sum(
-        plan.accumulate_latency + plan.handover_latency + plan.schedule.latency + _TOKEN_LATENCY
-        for plan in plans
-    )
-    return steps * (max(held) + max(cycles)) + sum(cycles) - max(cycles) + latency
 
 
 def _luts(plan: CorePlan) -> int:

@@ -8,7 +8,8 @@ from math import ceil
 
 from spikeloom.hls_model.errors import FitError
 from spikeloom.hls_model.network import Network
-from spikeloom.rtl.estimate import Estimate, estimate, sample_cycles, step_cycles, total
+from spikeloom.rtl.cycles import sample_cycles, step_cycles
+from spikeloom.rtl.estimate import Estimate, estimate, total
 from spikeloom.rtl.families import Family
 from spikeloom.rtl.plan import CorePlan
 

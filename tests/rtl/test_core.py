@@ -13,7 +13,7 @@ from streams import end, event
 
 from spikeloom.hls_model import LIF, Input, Network, Output, Population, Projection, Range
 from spikeloom.rtl.core import Core
-from spikeloom.rtl.estimate import sweep_starts
+from spikeloom.rtl.cycles import sweep_starts
 
 
 def network_of(size, neuron=None, sources=6, events=None, **fields):

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import networks
 import numpy as np
 import pytest
-from replay import replay
 
 from spikeloom.hls_model import (
     LIF,
@@ -22,9 +20,8 @@ from spikeloom.hls_model import (
     ScaleLeak,
     ShiftLeak,
 )
-from spikeloom.hls_model.reference import events_per_step
 from spikeloom.rtl.design import Design
-from spikeloom.rtl.estimate import blocks_for, estimate, sample_cycles, step_cycles
+from spikeloom.rtl.estimate import blocks_for, estimate
 from spikeloom.rtl.families import FAMILIES
 from spikeloom.rtl.plan import CorePlan
 
@@ -167,41 +164,6 @@ def test_estimates_are_what_synthesis_gave(build):
     expected = Design(network, FAMILIES[family], mhz, plans).estimate()
     assert expected["lut4"] == pytest.approx(luts, rel=0.15)
     assert (expected["bram"], expected["dsp"]) == (blocks, multipliers)
-
-
-def test_cycles_of_a_step():
-    plan = plan_of((6, 2, 1))
-    assert (plan.slots, plan.sweep) == (4, 12)
-    assert step_cycles(plan, {"i": 10}) == 10 * 4 + plan.issue_cycles
-    assert step_cycles(plan, {"i": 0}) == plan.sweep_interval
-    # A tenth of the sources when nothing else is known.
-    assert step_cycles(plan) == 4 * 4 + plan.issue_cycles
-
-
-def test_cycles_are_those_of_the_hardware():
-    """Dense steps: the simulated core takes what is estimated, within a few cycles of latency."""
-    network = network_of(size=12, sources=20)
-    design = networks.design_of(network, p=(4, 2, 1))
-    steps = 20
-    cycles = replay(design, {"i": np.ones((1, steps, 20), dtype=int)})
-    estimated = steps * step_cycles(design.plans["p"], {"i": 20})
-    assert estimated <= cycles <= estimated * 1.05 + 60
-
-
-@pytest.mark.parametrize("knobs", [(4, 2, 1), (12, 1, 1)], ids=["events", "sweeps"])
-def test_cycles_with_a_held_input_are_those_of_the_hardware(knobs):
-    """Its events cost cycles once, whether steps are then as long as their sweeps or not."""
-    network = network_of(size=12, sources=20)
-    network = replace(network, inputs=(replace(network.inputs[0], held=True),))
-    design = networks.design_of(network, p=knobs)
-    plan, steps = design.plans["p"], 20
-    samples = np.ones((1, steps, 20), dtype=int)
-    activity = events_per_step(network, samples)
-    assert activity["i"] == 20 / steps
-    cycles = replay(design, {"i": samples})
-    estimated = sample_cycles([plan], steps, activity)
-    assert estimated == pytest.approx(cycles, rel=0.05, abs=40)
-    assert cycles == pytest.approx(20 * plan.slots + steps * plan.sweep_interval, abs=60)
 
 
 def test_what_held_inputs_add_to_is_kept_in_more_tables_or_memory():

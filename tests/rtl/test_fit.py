@@ -7,7 +7,8 @@ import pytest
 
 from spikeloom.hls_model import LIF, Input, Network, Output, Population, Projection, Range
 from spikeloom.hls_model.errors import FitError
-from spikeloom.rtl.estimate import estimate, sample_cycles, step_cycles
+from spikeloom.rtl.cycles import sample_cycles, step_cycles
+from spikeloom.rtl.estimate import estimate
 from spikeloom.rtl.families import FAMILIES
 from spikeloom.rtl.fit import Budget, LatencyBound, fit
 

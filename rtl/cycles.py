@@ -1,0 +1,66 @@
+"""Cycles of steps and samples from mean numbers of events, by which plans are compared; exact ones,
+from the events themselves, are those of :mod:`.timing`."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from spikeloom.rtl.plan import CorePlan
+
+__all__ = ["sample_cycles", "step_cycles", "sweep_starts"]
+
+_TOKEN_LATENCY = 9
+"""Cycles of a token through the queues before and behind a core, and through its sequencer."""
+
+_ACTIVITY = 0.1
+"""Part of the sources assumed to send an event in a step, when no samples say more."""
+
+
+def step_cycles(plan: CorePlan, activity: Mapping[str, float] | None = None) -> float:
+    """Cycles that one step takes this core when it is never kept waiting, those for the events of
+    held inputs spread over the steps.
+
+    Parameters
+    ----------
+    activity : events per step by input and population; by default a tenth of its size
+    """
+    cycles = _arriving(plan, activity, held=False) * plan.slots + plan.issue_cycles
+    return max(cycles, plan.sweep_interval) + _arriving(plan, activity, held=True) * plan.slots
+
+
+def _arriving(plan: CorePlan, activity: Mapping[str, float] | None, held: bool) -> float:
+    return sum(
+        activity[name] if activity else _ACTIVITY * plan.network.node(name).size
+        for name, _ in plan.sources
+        if plan.is_held(name) == held
+    )
+
+
+def sweep_starts(plan: CorePlan, arriving: Iterable[int]) -> list[int]:
+    """Cycles in which a core's sweeps start, exactly, if its events are there when it takes them
+    and what it emits is taken.
+
+    Parameters
+    ----------
+    arriving : events of each step; the first of them is taken in cycle 0
+    """
+    starts: list[int] = []
+    free = 0
+    for events in arriving:
+        free += events * plan.slots
+        starts.append(max(free, starts[-1] + plan.sweep_interval if starts else 0))
+        free = starts[-1] + plan.issue_cycles
+    return starts
+
+
+def sample_cycles(
+    plans: Sequence[CorePlan], steps: int, activity: Mapping[str, float] | None = None
+) -> float:
+    """Cycles from a sample's first event to its last output, on average: what held inputs send
+    before the first step, the slowest core's steps, and what the others need for a step when that
+    one has finished."""
+    held = [_arriving(plan, activity, held=True) * plan.slots for plan in plans]
+    cycles = [step_cycles(p, activity) - h for p, h in zip(plans, held, strict=True)]
+    latency = sum(
+        plan.accumulate_latency + plan.handover_latency + plan.schedule.latency + _TOKEN_LATENCY
+        for plan in plans
+    )
+    return steps * (max(held) + max(cycles)) + sum(cycles) - max(cycles) + latency
