@@ -29,6 +29,8 @@ class Processor:
         self._threads = [[0, 0, 0, False] for _ in range(THREADS)]
         self.watch: Callable[[int], None] = lambda address: None
         """Told each address that is written through a pointer."""
+        self.watch_reading: Callable[[int, int], None] = lambda thread, address: None
+        """Told each that is read through one, and by which thread."""
         self.cycle = 0
 
     @staticmethod
@@ -52,6 +54,8 @@ class Processor:
         address += (0, 256, 512, 0)[mode]
         operand = 0
         if source == Source.MEMORY:
+            if mode != Mode.NAMED:
+                self.watch_reading(slot, address)
             operand = self.memory[address]
         elif source == Source.PORT:
             operand = self._port(argument)

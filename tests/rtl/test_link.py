@@ -1,5 +1,6 @@
 """The link's gateware against the protocol's codec, byte by byte."""
 
+import itertools
 import random
 
 import machine
@@ -62,8 +63,7 @@ class Bench:
     def __init__(self, layout=SPIKES, output=None, delay=0, pace=1, is_loadable=False):
         self.format = TokenFormat.of(layout)
         back = TokenFormat.of(output or layout)
-        program = firmware(
-            Description(IDENTITY, 256, self.format, back), TIMEOUT, is_loadable)
+        program = firmware(Description(IDENTITY, 256, self.format, back), TIMEOUT, is_loadable)
         self.dut = machine.Endpoint(program, self.format, back)
         self.stall = False
         self.hoard = lambda held: False
@@ -274,9 +274,9 @@ def test_a_faulty_frame_is_answered_and_changes_nothing(code, fault):
 @pytest.mark.parametrize(
     "body",
     [
-        b"\x05\xf4\x01\x05\xf5\x01",    # 500 is right, 501 is not
-        b"\x05\x0c\xfe\x05\x0b\xfe",    # -500, -501
-        b"\x05\xf4\x01\x05\xf4",        # ends inside the value
+        b"\x05\xf4\x01\x05\xf5\x01",  # 500 is right, 501 is not
+        b"\x05\x0c\xfe\x05\x0b\xfe",  # -500, -501
+        b"\x05\xf4\x01\x05\xf4",  # ends inside the value
         b"\x05\xf4\x01\x05",
     ],
 )
@@ -341,10 +341,14 @@ PIECES = st.one_of(
     st.lists(st.sampled_from([0, 1, 2, 3, 255]), max_size=12).map(bytes),
     # A RESET would be a sample's end.
     st.builds(
-        encode_frame, st.sampled_from([0, 1, 4, 5, 6]), st.integers(0, 3), st.binary(max_size=9)),
+        encode_frame, st.sampled_from([0, 1, 4, 5, 6]), st.integers(0, 3), st.binary(max_size=9)
+    ),
     st.builds(
-        encode_frame, st.just(Command.WRITE), st.integers(0, 3),
-        st.lists(st.sampled_from([0x05, 0x7F, 0x80, 0x81, 0xC1, 0xC2]), max_size=9).map(bytes)),
+        encode_frame,
+        st.just(Command.WRITE),
+        st.integers(0, 3),
+        st.lists(st.sampled_from([0x05, 0x7F, 0x80, 0x81, 0xC1, 0xC2]), max_size=9).map(bytes),
+    ),
 )
 
 
@@ -361,7 +365,8 @@ def test_any_line_gives_the_tokens_of_its_good_frames(pieces, data):
     def watch(address):
         if 256 <= address < 512:
             oldest, newest = (
-                bench.dut.processor.memory[address_of(name)] for name in ("oldest", "newest"))
+                bench.dut.processor.memory[address_of(name)] for name in ("oldest", "newest")
+            )
             # Nothing is written into a frame that waits.
             assert (address - oldest) % 256 >= (newest - oldest) % 256
 
@@ -369,6 +374,46 @@ def test_any_line_gives_the_tokens_of_its_good_frames(pieces, data):
     bench.send(line)
     bench.frames()
     assert bench.tokens == tokens_of(bytes(line), bench.format)
+
+
+_EXECUTING = 2
+"""Number of the thread that carries out frames."""
+
+# Of each kind of byte that it tells apart: events, ends, a page, and what is no token.
+_KINDS = (0x00, 0x2B, 0x7F, 0x80, 0x81, 0xC1, 0x90)
+
+
+@pytest.mark.parametrize(
+    ("layout", "is_loadable"), [(SPIKES, False), (SPIKES, True), (GRADES, False)]
+)
+def test_nothing_is_read_past_a_frame(layout, is_loadable):
+    """All bodies of up to three bytes of every kind, for every command, with tempting bytes behind
+    them: values and tokens that are cut off end with the frame."""
+    bench = Bench(layout, is_loadable=is_loadable)
+    memory = bench.dut.processor.memory
+    oldest, stop = (bench.dut.program.address_of(name) for name in ("oldest", "stop"))
+    read = 0
+
+    def check(thread, address):
+        nonlocal read
+        if thread == _EXECUTING and 256 <= address < 512:
+            read += 1
+            first = memory[oldest]
+            # The first byte tells where the frame ends.
+            length = memory[stop] - first & 0xFF if address - 256 != first else 0
+            assert address - 256 - first & 0xFF <= length
+
+    bench.dut.processor.watch_reading = check
+    memory[256:512] = bytes(random.Random(0).choices(_KINDS, k=256))
+    number = 0
+    bodies = [bytes(b) for size in range(4) for b in itertools.product(_KINDS, repeat=size)]
+    short = [body for body in bodies if len(body) < 2]
+    others = itertools.product((0, 1, 3, 4, 5, 6), short)
+    for command, body in [*((Command.WRITE, body) for body in bodies), *others]:
+        bench.send(encode_frame(command, number % 256, body))
+        number += Kind.WRITE in [kind for kind, _, _ in bench.frames(1500)]
+    assert number > 50
+    assert read > 5 * len(bodies)
 
 
 def test_silence_ends_garbage_without_a_delimiter():
@@ -441,9 +486,6 @@ def test_counters_count():
     assert 12 <= counters.cycles <= 3000
     # The network is empty: time stands still.
     assert Counters.unpack((bench.ask(Command.COUNTERS, 6))[2]) == counters
-
-
-
 
 
 def test_the_whole_link_over_its_pins():
