@@ -404,3 +404,13 @@ def test_damaged_events_name_the_stage_that_writes_them(build, tmp_path):
     events.write_bytes(events.read_bytes()[:100])
     with pytest.raises(ArtefactError, match=r"events\.npz is damaged .*reference --force"):
         flow.run_stage("generate", tmp_path / "out", board="hx8k-evn")
+
+
+def test_kept_events_are_of_few_and_of_many():
+    """As many samples below the median as above it, whatever their order."""
+    from spikeloom.flow.stages import _representative
+
+    events = np.random.default_rng(0).permutation(320)
+    chosen = events[_representative(events)]
+    assert chosen.tolist() == list(range(10, 320, 20))
+    assert len(_representative(np.arange(5))) == 5

@@ -213,7 +213,7 @@ def reference(job: Job) -> list[str]:
         np.savez_compressed(file, readout=result.readout, predictions=result.predictions)
     sent = sent_events(network, samples.inputs[:_MEASURED], steps=samples.steps)
     with write_atomically(job.folder / EVENTS) as file:
-        some = slice(None, None, max(min(len(samples), _MEASURED) // _TIMED, 1))
+        some = _representative(sum(sent[i.name].sum(axis=(1, 2)) for i in network.inputs))
         kept: dict[str, Any] = {f"{name}.events": e[some] for name, e in sent.items()}
         np.savez_compressed(file, **kept)
     write_json(
@@ -229,6 +229,12 @@ def reference(job: Job) -> list[str]:
         },
     )
     return [RESULTS, EVENTS, REFERENCE]
+
+
+def _representative(events: npt.NDArray[np.int_]) -> npt.NDArray[np.intp]:
+    """Samples of which as many have few events as have many, from the numbers of events of all."""
+    stride = max(len(events) // _TIMED, 1)
+    return np.argsort(events, kind="stable")[stride // 2 :: stride]
 
 
 def _steps_of(network: Network, samples: Samples) -> int:
