@@ -120,7 +120,8 @@ class Bank(wiring.Component):
         if not plan.is_loadable:
             return RowMemory(self._rows, width)
         first = self._index * (plan.load_columns // plan.banks)
-        memory = WritableMemory(plan, self._rows, width, first)
+        kind = "spram" if plan.weights == "spram" else "block"
+        memory = WritableMemory(plan, self._rows, width, first, kind)
         m.d.comb += memory.load.eq(self.load)
         return memory
 

@@ -14,7 +14,13 @@ from spikeloom.rtl.pipeline import NeuronPipeline, member_name, output_name
 from spikeloom.rtl.plan import CorePlan
 from spikeloom.rtl.sequencer import Sequencer
 from spikeloom.rtl.serial_emitter import ReadoutEmitter, SerialEmitter
-from spikeloom.rtl.weights import bank_rows, parameter_layout, parameter_rows
+from spikeloom.rtl.weights import (
+    bank_rows,
+    parameter_layout,
+    parameter_rows,
+    parameters_take_blocks,
+)
+from spikeloom.rtl.writable import WritableMemory
 
 __all__ = ["Core", "ProbeLayout"]
 
@@ -52,7 +58,7 @@ class Core(wiring.Component):
     i : In, events of all sources, addresses counted over them
     o : Out, the population's events; only if something listens to them
     readout : Out, a state word of every neuron at a sample's last step; only for such an output
-    load : In, words for its weight memories; only if the plan is loadable
+    load : In, words for its memories; only if the plan is loadable
     probe : Out
     """
 
@@ -192,13 +198,19 @@ class Core(wiring.Component):
 
     def _parameters(self, m: Module) -> data.View | None:
         """What differs between the neurons of an entry, one cycle after its index; None if nothing
-        does. It lies in a memory of the bitstream like the weights."""
+        does. It lies in a memory like the weights, and is loaded like these."""
         layout = parameter_layout(self.plan)
         if not layout.size:
             return None
-        m.submodules.parameters = memory = RowMemory(
-            parameter_rows(self.plan), layout.size
-        )
+        rows = parameter_rows(self.plan)
+        if self.plan.is_loadable:
+            kind = "block" if parameters_take_blocks(self.plan) else "distributed"
+            first = self.plan.load_columns
+            memory = WritableMemory(self.plan, rows, layout.size, first, kind)
+            m.d.comb += memory.load.eq(self.load)
+        else:
+            memory = RowMemory(rows, layout.size)
+        m.submodules.parameters = memory
         m.d.comb += memory.address.eq(self._following)
         return layout(memory.data)
 

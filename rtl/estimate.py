@@ -8,9 +8,10 @@ from spikeloom.rtl.blocks import Block, find_block
 from spikeloom.rtl.emitter import kept_bits
 from spikeloom.rtl.events import EventLayout, shape_of
 from spikeloom.rtl.families import Family
+from spikeloom.rtl.loading import regions
 from spikeloom.rtl.memory import takes_blocks
 from spikeloom.rtl.plan import WORD_BITS, CorePlan
-from spikeloom.rtl.weights import parameter_layout
+from spikeloom.rtl.weights import parameter_layout, parameters_take_blocks
 
 __all__ = ["Estimate", "estimate", "link_estimate", "total"]
 
@@ -127,7 +128,10 @@ def _row_luts(plan: CorePlan) -> int:
     luts = 0.0
     if plan.weights == "bitstream":
         luts += plan.banks * _selecting_luts(plan.family, plan.rows, weights)
-    if parameters := parameter_layout(plan).size:
+    if plan.is_loadable and not parameters_take_blocks(plan):
+        words = ceil(plan.sweep / _LUT_RAM_WORDS)
+        luts += _LUT_RAM_TABLES * ceil(parameter_layout(plan).size / _LUT_RAM_BITS) * words
+    elif parameters := parameter_layout(plan).size:
         luts += _selecting_luts(plan.family, plan.sweep, parameters)
     return round(luts)
 
@@ -284,7 +288,10 @@ def _blocks(plan: CorePlan) -> int:
         blocks = plan.banks * row_blocks(plan.family, plan.rows, weights)
     elif plan.weights == "loadable":
         blocks = plan.load_columns * blocks_for(plan.family, plan.rows, WORD_BITS)
-    if parameters := parameter_layout(plan).size:
+    if plan.is_loadable:
+        words = sum(part.columns for part in regions(plan)[1:] if parameters_take_blocks(plan))
+        blocks += words * blocks_for(plan.family, plan.sweep, WORD_BITS)
+    elif parameters := parameter_layout(plan).size:
         blocks += row_blocks(plan.family, plan.sweep, parameters)
     if plan.accumulators == "blocks" or (
         plan.accumulators == "memory" and not plan.family.has_lut_ram

@@ -35,10 +35,10 @@ def exchange(design: Design, network: Network) -> Design:
 
 
 def reload(design: Design, network: Network) -> Design:
-    """``design`` with the weights of ``network`` where the link can write them, and its hash.
+    """``design`` with what the link can write of ``network``, and its hash.
 
-    A running board takes them (:func:`.loading.image_of`). Everything else that ``design`` holds,
-    its neurons' parameters and biases and the weights that are not loadable, must be the same.
+    A running board takes it (:func:`.loading.image_of`): the weights of loadable cores, and the
+    parameters and biases that differ between their neurons. Everything else must be the same.
 
     Raises
     ------
@@ -50,20 +50,22 @@ def reload(design: Design, network: Network) -> Design:
     reloaded = exchange(design, network)
     for name, plan in design.plans.items():
         new = reloaded.plans[name]
-        if not plan.is_loadable and bank_rows(plan) != bank_rows(new):
+        if plan.is_loadable:
+            continue
+        if bank_rows(plan) != bank_rows(new):
             raise FitError(_fixed(f"the weights of {name!r}, which are not loadable,"))
         if parameter_rows(plan) != parameter_rows(new):
             was, now = plan.network.population(name), network.population(name)
             for _, label, before, after in _parameters(was, now):
                 if not np.array_equal(before, after):
-                    raise FitError(_fixed(f"{label} of {name!r}"))
+                    raise FitError(_fixed(f"{label} of {name!r}, whose core is not loadable,"))
     return reloaded
 
 
 def _fixed(what: str) -> str:
     return (
-        f"{what} must stay as built: only weights are loaded into a running board; put them into "
-        "the bitstream with `spikeloom reweight`"
+        f"{what} must stay as built; put them into the bitstream with `spikeloom reweight`, or "
+        "build it with `--loadable`"
     )
 
 

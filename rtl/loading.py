@@ -1,8 +1,11 @@
-"""Weights that come over the link: the image a host sends, and the hardware that writes it."""
+"""Weights and parameters that come over the link: the image a host sends, and the hardware that
+writes it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
 from math import ceil
 
 from amaranth.hdl import *
@@ -11,33 +14,52 @@ from amaranth.lib.wiring import In, Out
 
 from spikeloom.rtl.plan import WORD_BITS, CorePlan
 from spikeloom.rtl.protocol import CRC, crc16
-from spikeloom.rtl.weights import bank_rows
+from spikeloom.rtl.weights import bank_rows, parameter_layout, parameter_rows
 
-__all__ = ["ImageLayout", "LoadLayout", "Loader", "image_of"]
+__all__ = ["ImageLayout", "LoadLayout", "Loader", "Region", "image_of", "regions"]
+
+
+@dataclass(frozen=True)
+class Region:
+    """What is loaded into a core, row after row: words from column ``first`` on."""
+
+    rows: int
+    first: int
+    columns: int
+
+
+def regions(plan: CorePlan) -> list[Region]:
+    """A loadable core's weights, in columns over all banks; then, if neurons differ, their
+    parameters."""
+    weights = Region(plan.rows, 0, plan.load_columns)
+    if bits := parameter_layout(plan).size:
+        return [weights, Region(plan.sweep, plan.load_columns, ceil(bits / WORD_BITS))]
+    return [weights]
 
 
 class LoadLayout(data.StructLayout):
-    """One word for a core's weight memories.
+    """One word for a core's memories.
 
     Members
     -------
     valid : write in this cycle
-    row : of the weight memories
-    column : which word of the row, counted over all banks
+    row : of the memory
+    column : which word of the row, counted over all regions
     word : 16 bits
     """
 
     def __init__(self, plan: CorePlan):
+        parts = regions(plan)
         super().__init__({
             "valid":  1,
-            "row":    range(max(plan.rows, 2)),
-            "column": range(max(plan.load_columns, 2)),
+            "row":    range(max(2, *(part.rows for part in parts))),
+            "column": range(max(2, sum(part.columns for part in parts))),
             "word":   WORD_BITS,
         })
 
 
 class ImageLayout(data.StructLayout):
-    """Words for every core whose weights can be loaded, by population, in the network's order."""
+    """Words for every core that can be loaded, by population, in the network's order."""
 
     def __init__(self, plans: Mapping[str, CorePlan]):
         self.plans = {name: plan for name, plan in plans.items() if plan.is_loadable}
@@ -51,12 +73,17 @@ class ImageLayout(data.StructLayout):
 
 def image_of(plans: Mapping[str, CorePlan]) -> bytes:
     """What a host sends: for each core row after row, in a row the words of bank after bank, lowest
-    bits first and low byte first; then the CRC-16 of all that, high byte first."""
+    bits first and low byte first, and in the same way its parameters, an entry of the sweep a row;
+    then the CRC-16 of all that, high byte first."""
     image = bytearray()
     for plan in ImageLayout(plans).plans.values():
         size = 2 * ceil(plan.bank_lanes * len(plan.ports) * plan.weight_bits / WORD_BITS)
         for row in zip(*bank_rows(plan), strict=True):
             image += b"".join(bank.to_bytes(size, "little") for bank in row)
+        for part in regions(plan)[1:]:
+            image += b"".join(
+                row.to_bytes(2 * part.columns, "little") for row in parameter_rows(plan)
+            )
     return bytes(image) + crc16(bytes(image)).to_bytes(2, "big")
 
 
@@ -70,8 +97,7 @@ class Loader(wiring.Component):
     begin : In, the next byte is the image's first
     i : In, bytes; always ready
     o : Out, words by core
-    complete : Out, all weights are there: those of the bitstream, or a whole image whose CRC was
-        right
+    complete : Out, all is there: what the bitstream holds, or a whole image whose CRC was right
     """
 
     def __init__(self, image: ImageLayout):
@@ -85,11 +111,11 @@ class Loader(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        plans = list(self._image.plans.values())
+        parts = [(n, part) for n, plan in self._image.plans.items() for part in regions(plan)]
         m.submodules.crc = crc = CRC().create()
-        core = Signal(range(len(plans) + 2))    # of the next word; then the CRC, then nothing
-        row = Signal(range(max(plan.rows for plan in plans)))
-        column = Signal(range(max(plan.load_columns for plan in plans)))
+        place = Signal(range(len(parts) + 2))   # of the next word; then the CRC, then nothing
+        row = Signal(range(max(part.rows for _, part in parts)))
+        column = Signal(range(max(part.first + part.columns for _, part in parts)))
         low, high = Signal(8), Signal(8)
         has_low, is_word, is_whole = Signal(), Signal(), Signal()
 
@@ -101,7 +127,7 @@ class Loader(wiring.Component):
         ]
         m.d.sync += [
             is_word.eq(self.i.valid & has_low),
-            is_whole.eq(is_word & (core == len(plans))),
+            is_whole.eq(is_word & (place == len(parts))),
         ]
         with m.If(is_whole):
             m.d.sync += self.complete.eq(crc.match_detected)
@@ -111,22 +137,28 @@ class Loader(wiring.Component):
                 m.d.sync += high.eq(self.i.payload)
             with m.Else():
                 m.d.sync += low.eq(self.i.payload)
-        with m.If(is_word & (core == len(plans))):
-            m.d.sync += core.eq(core + 1)
-        for index, (name, plan) in enumerate(self._image.plans.items()):
+        with m.If(is_word & (place == len(parts))):
+            m.d.sync += place.eq(place + 1)
+        for name in self._image.plans:
             target = self.o[name]
+            mine = [index for index, (owner, _) in enumerate(parts) if owner == name]
             m.d.comb += [
-                target.valid.eq(is_word & (core == index)),
+                target.valid.eq(is_word & Cat(place == index for index in mine).any()),
                 target.row.eq(row),
                 target.column.eq(column),
                 target.word.eq(Cat(low, high)),
             ]
-            with m.If(target.valid):
+        for index, ((_, part), following) in enumerate(pairwise([*parts, None])):
+            with m.If(is_word & (place == index)):
                 m.d.sync += column.eq(column + 1)
-                with m.If(column == plan.load_columns - 1):
-                    m.d.sync += [column.eq(0), row.eq(row + 1)]
-                    with m.If(row == plan.rows - 1):
-                        m.d.sync += [row.eq(0), core.eq(index + 1)]
+                with m.If(column == part.first + part.columns - 1):
+                    m.d.sync += [column.eq(part.first), row.eq(row + 1)]
+                    with m.If(row == part.rows - 1):
+                        m.d.sync += [
+                            row.eq(0),
+                            column.eq(following[1].first if following else 0),
+                            place.eq(index + 1),
+                        ]
         with m.If(self.begin):
-            m.d.sync += [s.eq(0) for s in (core, row, column, has_low, self.complete)]
+            m.d.sync += [s.eq(0) for s in (place, row, column, has_low, self.complete)]
         return m

@@ -5,10 +5,17 @@ from amaranth.hdl import Shape
 from amaranth.lib import data
 
 from spikeloom.rtl.events import shape_of
+from spikeloom.rtl.memory import takes_blocks
 from spikeloom.rtl.pipeline import member_name
 from spikeloom.rtl.plan import CorePlan
 
-__all__ = ["bank_rows", "pack", "parameter_layout", "parameter_rows"]
+__all__ = [
+    "bank_rows",
+    "pack",
+    "parameter_layout",
+    "parameter_rows",
+    "parameters_take_blocks",
+]
 
 
 def pack(words: np.ndarray, bits: int) -> list[int]:
@@ -54,6 +61,12 @@ def parameter_layout(plan: CorePlan) -> data.ArrayLayout:
         if name.startswith(("p.", "bias."))
     }
     return data.ArrayLayout(data.StructLayout(shapes), plan.units)
+
+
+def parameters_take_blocks(plan: CorePlan) -> bool:
+    """Whether parameters that can be loaded lie in block RAM, and not in look-up-table RAM."""
+    bits = parameter_layout(plan).size
+    return not plan.family.has_lut_ram or takes_blocks(plan.sweep, bits, plan.family.name)
 
 
 def parameter_rows(plan: CorePlan) -> list[int]:

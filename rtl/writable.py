@@ -1,4 +1,4 @@
-"""Weight memories that can be written while the board runs: block RAM, or SPRAM of an iCE40UP."""
+"""Memories that can be written while the board runs: block RAM, or SPRAM of an iCE40UP."""
 
 from math import ceil
 
@@ -14,7 +14,8 @@ __all__ = ["WritableMemory"]
 
 
 class WritableMemory(wiring.Component):
-    """A bank's rows, in columns of 16 bits that are written one at a time.
+    """Rows of a bank's weights, or of parameters, in columns of 16 bits that are written one at a
+    time.
 
     Latency: 2 cycles, as a :class:`.memory.RowMemory`. Throughput: 1 row per cycle. While a word
     is written, and two cycles beyond, ``data`` means nothing.
@@ -25,7 +26,8 @@ class WritableMemory(wiring.Component):
     Parameters
     ----------
     rows : contents, one unsigned integer of ``width`` bits per row
-    first : index of the bank's first column among those of its core
+    first : index of the first column among those of its core
+    kind : of memory: ``spram``, ``block`` or ``distributed``
 
     Members
     -------
@@ -34,12 +36,14 @@ class WritableMemory(wiring.Component):
     load : In
     """
 
-    def __init__(self, plan: CorePlan, rows: list[int], width: int, first: int):
-        self._plan = plan
+    def __init__(
+        self, plan: CorePlan, rows: list[int], width: int, first: int, kind: str = "block"
+    ):
         self._rows = rows
         self._first = first
+        self._kind = kind
         super().__init__({
-            "address": In(range(max(plan.rows, 2))),
+            "address": In(range(max(len(rows), 2))),
             "data":    Out(width),
             "load":    In(LoadLayout(plan)),
         })
@@ -49,7 +53,7 @@ class WritableMemory(wiring.Component):
         width = len(self.data)
         shown = Signal(width)
         is_ice40 = getattr(platform, "family", "").lower().startswith("ice40")
-        is_spram = is_ice40 and self._plan.weights == "spram"
+        is_spram = is_ice40 and self._kind == "spram"
         for index in range(ceil(width / WORD_BITS)):
             enable = self.load.valid & (self.load.column == self._first + index)
             bits = shown.word_select(index, WORD_BITS)
@@ -64,7 +68,7 @@ class WritableMemory(wiring.Component):
         contents = [row >> WORD_BITS * index & (1 << WORD_BITS) - 1 for row in self._rows]
         m.submodules[f"column{index}"] = cells = Memory(
             shape=unsigned(WORD_BITS), depth=len(contents), init=contents,
-            attrs={"ram_style": "block"},
+            attrs={"ram_style": "distributed" if self._kind == "distributed" else "block"},
         )
         read, write = cells.read_port(domain="comb"), cells.write_port()
         m.d.comb += [

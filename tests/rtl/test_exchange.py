@@ -159,14 +159,18 @@ def test_what_a_running_board_takes():
     assert reloaded.network is other
     assert image_of(reloaded.plans) != image_of(built.plans)
     assert image_of(reload(reloaded, network()).plans) == image_of(built.plans)
+    firmer = but(network(), thresholds=[5, 6, 7, 6, 5, 4])
+    assert image_of(reload(built, firmer).plans) != image_of(built.plans)
 
 
 @pytest.mark.parametrize(("kinds", "changes", "message"), [
     ({}, {"weights": ("hidden",)}, "no weights of this design can be loaded; build it with `--l"),
     ({"hidden": "loadable"}, {"weights": ("hidden", "out")},
-     "the weights of 'out', which are not loadable, must stay as built: only weights are loaded"),
-    ({"hidden": "loadable", "out": "loadable"}, {"thresholds": [5, 6, 7, 6, 5, 4]},
-     "the parameter 'threshold' of 'hidden' must stay as built: only weights are loaded into a "),
+     "the weights of 'out', which are not loadable, must stay as built; put them into the bits"),
+    ({"out": "loadable"}, {"thresholds": [5, 6, 7, 6, 5, 4]},
+     "the parameter 'threshold' of 'hidden', whose core is not loadable, must stay as built; put"),
+    ({"hidden": "loadable"}, {"thresholds": [5, 6, 7, 6, 5, 14]},
+     "the parameter 'threshold' of 'hidden' must lie in [0, 7], not in [5, 14]"),
 ])
 def test_what_it_does_not_take(kinds: Any, changes: Any, message: str):
     with pytest.raises(FitError) as error:

@@ -14,10 +14,11 @@ from amaranth.sim import Simulator
 from spikeloom.hls_model import LIF, Input, Network, Output, Population, Projection, Range, simulate
 from spikeloom.hls_model.errors import FitError
 from spikeloom.rtl.design import Design
+from spikeloom.rtl.exchange import reload
 from spikeloom.rtl.families import FAMILIES
 from spikeloom.rtl.firmware import firmware
 from spikeloom.rtl.link import WINDOW
-from spikeloom.rtl.loading import ImageLayout, Loader, image_of
+from spikeloom.rtl.loading import ImageLayout, Loader, image_of, regions
 from spikeloom.rtl.plan import CorePlan
 from spikeloom.rtl.protocol import (
     MAX_BODY,
@@ -35,11 +36,11 @@ from spikeloom.rtl.tokens import TokenFormat
 UP5K = FAMILIES["ice40up"]
 
 
-def network_of(seed=0, size=7, sources=6, bits=5):
+def network_of(seed=0, size=7, sources=6, bits=5, thresholds=8):
     rng = np.random.default_rng(seed)
     return Network(
         (Input("i", (sources,)),),
-        (Population("a", size, LIF(Range.signed(9)), {"threshold": 8}),
+        (Population("a", size, LIF(Range.signed(9)), {"threshold": thresholds}),
          Population("b", 3, LIF(Range.signed(9)), {"threshold": 5})),
         (Projection("i", "a", rng.integers(-4, 12, (size, sources)), bits=bits),
          Projection("a", "b", rng.integers(-4, 8, (3, size)), bits=bits)),
@@ -236,6 +237,29 @@ def test_loaded_weights_are_those_that_count(kinds):
     )  # fmt: skip
     membranes = [simulate(n, sample[None]).states["b"]["v"][0, -1] for n in (expected, mine)]
     assert readout(design, image_of(other.plans), sample) == list(membranes[0])
+    assert (membranes[0] != membranes[1]).any()
+
+
+@pytest.mark.parametrize("family", ["ice40up", "ecp5"])
+@pytest.mark.parametrize("knobs", [(4, 1, 2, "memory"), (6, 3, 1, "registers")], ids=str)
+def test_loaded_parameters_are_those_that_count(family, knobs):
+    """Two units, or one, whose thresholds differ; the last entries of a sweep may be padded."""
+    mine = network_of(0, thresholds=[8, 9, 10, 11, 12, 13, 14])
+    theirs = network_of(0, thresholds=[12, 3, 15, 8, 2, 9, 11])
+    plans = {
+        "a": CorePlan(mine, "a", FAMILIES[family], 48.0, *knobs, "loadable"),
+        "b": CorePlan(mine, "b", FAMILIES[family], 48.0, 3, 1, 1),
+    }
+    design = Design(mine, FAMILIES[family], 48.0, plans)
+    weights, parameters = regions(plans["a"])
+    assert parameters.first == weights.columns == plans["a"].load_columns
+    assert parameters.rows == plans["a"].sweep
+    image = image_of(reload(design, theirs).plans)
+    words = weights.rows * weights.columns + parameters.rows * parameters.columns
+    assert len(image) == 2 * words + 2
+    sample = np.eye(6, dtype=int)
+    membranes = [simulate(n, sample[None]).states["b"]["v"][0, -1] for n in (theirs, mine)]
+    assert readout(design, image, sample) == list(membranes[0])
     assert (membranes[0] != membranes[1]).any()
 
 
