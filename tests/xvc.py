@@ -6,6 +6,7 @@ and status bits: Lattice FPGA-TN-02039.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 import threading
@@ -81,6 +82,9 @@ class FakeECP5:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        # Closing alone would leave a thread in `accept`, and the port open with it.
+        with contextlib.suppress(OSError):
+            self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()
         self._thread.join(timeout=10)
 
