@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 __all__ = ["STEPS", "encode", "read"]
 
-STEPS = {"rate": 25, "latency": 8}
+STEPS = {"rate": 25, "latency": 10}
 """Steps of each encoding."""
 
 _FAINTEST = 0.15
