@@ -1,11 +1,11 @@
 """Cycles of steps and samples from mean numbers of events, by which plans are compared; exact ones,
 from the events themselves, are those of :mod:`.timing`."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from spikeloom.rtl.plan import CorePlan
 
-__all__ = ["sample_cycles", "step_cycles", "sweep_starts"]
+__all__ = ["sample_cycles", "step_cycles"]
 
 _TOKEN_LATENCY = 9
 """Cycles of a token through the queues before and behind a core, and through its sequencer."""
@@ -32,23 +32,6 @@ def _arriving(plan: CorePlan, activity: Mapping[str, float] | None, held: bool) 
         for name, _ in plan.sources
         if plan.is_held(name) == held
     )
-
-
-def sweep_starts(plan: CorePlan, arriving: Iterable[int]) -> list[int]:
-    """Cycles in which a core's sweeps start, exactly, if its events are there when it takes them
-    and what it emits is taken.
-
-    Parameters
-    ----------
-    arriving : events of each step; the first of them is taken in cycle 0
-    """
-    starts: list[int] = []
-    free = 0
-    for events in arriving:
-        free += events * plan.slots
-        starts.append(max(free, starts[-1] + plan.sweep_interval if starts else 0))
-        free = starts[-1] + plan.issue_cycles
-    return starts
 
 
 def sample_cycles(

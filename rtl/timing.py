@@ -1,179 +1,231 @@
 """Cycles of a sample, from the events that are sent in it: the design's flow control without its
-arithmetic, token by token.
+arithmetic, token by token."""
 
-Exact for a core that hears one stream. Where several streams meet, the core's queues are taken to
-be long enough for what arrives, which one entry sometimes is not: some cycles are then missing.
-"""
+from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from spikeloom.hls_model.network import EVENTS, Output
+from spikeloom.hls_model.network import EVENTS
 from spikeloom.rtl.emitter import kept_bits
 from spikeloom.rtl.plan import CorePlan
+from spikeloom.rtl.token_flow import (
+    Agenda,
+    Block,
+    Delay,
+    EndsOnly,
+    Fork,
+    Memory,
+    Merge,
+    Process,
+    Register,
+    Sink,
+    Source,
+)
 
 __all__ = ["Events", "token_cycles"]
 
-_QUEUED = 2
-"""Cycles of a token through an empty queue of several entries; one through a single entry."""
-
-_MERGED = 1
-"""Cycles through the :class:`.streams.Merge`."""
+_CREDIT_LATENCY = 3
+"""Cycles from the one in which a sweep's last entry leaves the emitter's queue to the first sweep
+that may take its room."""
 
 Events = Mapping[str, Sequence[Iterable[int]]]
 """By input and population, the addresses that send an event in each step, ascending."""
 
 
 def token_cycles(plans: Mapping[str, CorePlan], events: Events) -> int:
-    """Cycles from a sample's first token to its last output, if the sample runs alone, its tokens
-    are there when they are taken, and its outputs are taken when they are there.
+    """Cycles from a sample's first token to its last output, if the sample runs alone with nothing
+    left of one before, its tokens are there when they are taken, and its outputs are taken when
+    they are there.
 
     Parameters
     ----------
     events : of a held input in its first step only
     """
-    return _Flow(plans, events).run()
+    network = next(iter(plans.values())).network
+    agenda = Agenda()
+    cores = {name: _Core(agenda, plan, events) for name, plan in plans.items()}
+    streams: dict[str, Block] = {i.name: Source(_tokens(events[i.name])) for i in network.inputs}
+    streams |= {n: core.emitters[EVENTS].o for n, core in cores.items() if EVENTS in core.emitters}
+    forks = {name: Fork(agenda, stream) for name, stream in streams.items()}
+    for core in cores.values():
+        core.feed(forks)
+    sinks = {}
+    for output in network.outputs:
+        name, word = output.population, output.source
+        stream = forks[name].branch() if word == EVENTS else cores[name].emitters[word].o
+        sinks[output] = Sink(agenda, stream)
+    for fork in forks.values():
+        fork.fill()
+    agenda.run()
+    return sinks[network.output].last + 1
 
 
-@dataclass
-class _Core:
-    """What a core waits for.
+def _tokens(steps: Sequence[Iterable[int]]) -> Iterator[bool]:
+    """For each token of a stream, whether it ends a step."""
+    for step in steps:
+        yield from (False for _ in step)
+        yield True
+
+
+class _Core(Process):
+    """A core's :class:`.sequencer.Sequencer`, and what lies before and behind it."""
+
+    def __init__(self, agenda: Agenda, plan: CorePlan, events: Events):
+        super().__init__(agenda)
+        self._plan = plan
+        self._free = 0
+        """First cycle in which another token is taken."""
+        self._paced = 0
+        """First cycle in which another sweep may start."""
+        self._sweeps = 0
+        self.emitters = {word: _Emitter(plan, word, events, self) for word in plan.emitted}
+
+    def feed(self, forks: Mapping[str, Fork]) -> None:
+        """Queue what comes from the sources, and join it."""
+        plan = self._plan
+        queues = []
+        for name, delay in plan.sources:
+            depth = plan.input_queue
+            if delay:
+                depth = delay * (plan.network.node(name).size + 1) + 1
+            queue = _queue(forks[name].branch(), depth)
+            queues.append((Delay(queue, delay) if delay else queue, plan.is_held(name)))
+        if plan.marker is not None:
+            queue = _queue(forks[plan.marker].branch(), plan.input_queue)
+            queues.append((EndsOnly(self._agenda, queue), False))
+        is_single = len(queues) == 1 and not plan.sources[0][1]
+        self._source = queues[0][0] if is_single else Merge(self._agenda, queues)
+        self._source.target = self
+
+    def run(self) -> None:
+        while (shown := self._source.token) is not None:
+            cycle, is_end = max(shown[0], self._free), shown[1]
+            if not is_end:
+                self._free = cycle + self._plan.slots
+            elif not self._sweep(cycle):
+                return
+            self._source.take(self._free - 1)
+
+    def _sweep(self, cycle: int) -> bool:
+        """Start a sweep as soon as possible; False if it is not known yet when that is."""
+        rooms = [emitter.room(self._sweeps) for emitter in self.emitters.values()]
+        if any(room is None for room in rooms):
+            return False
+        start = max([cycle, self._paced, *(room for room in rooms if room is not None)])
+        self._free = start + self._plan.issue_cycles
+        self._paced = start + self._plan.sweep_interval
+        for emitter in self.emitters.values():
+            emitter.sweep(self._sweeps, start)
+        self._sweeps += 1
+        return True
+
+
+def _queue(source: Block, depth: int) -> Block:
+    """An :class:`.streams.EventQueue`."""
+    return Register(Memory(depth - 1, source) if depth > 1 else source)
+
+
+class _Credit(Block):
+    """Passes a sweep's entries on, and tells when the last of each has left its queue."""
+
+    def __init__(self, source: Block, waiting: Process):
+        self._source = source
+        self._waiting = waiting
+        self._is_final = False
+        self.released: list[int] = []
+        """By sweep, the cycle in which its last entry left."""
+        source.target = self
+
+    def fill(self) -> None:
+        if (shown := self._source.token) is not None:
+            self.token = shown
+            _, self._is_final = shown[1]
+            self.target.fill()
+
+    def take(self, cycle: int) -> None:
+        self.token = None
+        if self._is_final:
+            self.released.append(cycle)
+            self._waiting.fill()
+        self._source.take(cycle)
+
+
+class _Splitter(Block):
+    """Makes tokens of entries, which say how many events they hold and whether an end follows."""
+
+    def __init__(self, source: Block):
+        self._source = source
+        self._left = 0
+        self._is_final = False
+        source.target = self
+
+    def fill(self) -> None:
+        if self.token is None and (shown := self._source.token) is not None:
+            cycle, (events, self._is_final) = shown
+            self._left = events + self._is_final
+            self._show(cycle)
+            self.target.fill()
+
+    def _show(self, cycle: int) -> None:
+        self.token = (cycle, self._is_final and self._left == 1)
+
+    def take(self, cycle: int) -> None:
+        self._left -= 1
+        if self._left:
+            self._show(cycle + 1)
+        else:
+            self.token = None
+            self._source.take(cycle)
+
+
+class _Emitter:
+    """One of a core's emitters (see :mod:`.emitter`).
 
     Attributes
     ----------
-    free : first cycle in which its sequencer takes another token
-    swept : cycle in which its last sweep started
-    step : of the next sweep
-    left : by emitter, the cycle in which its last token left
-    queued : cycles in which the tokens in its queue leave that
-    arriving : by source, the events of steps that are not complete, and their time
-    complete : by source, events and end of each step that has not been swept
+    o : the stream of what it emits
     """
 
-    plan: CorePlan
-    free: int = 0
-    swept: int | None = None
-    step: int = 0
-    left: dict[str, int] = field(default_factory=dict)
-    queued: deque[int] = field(default_factory=deque)
-    arriving: dict[tuple[str, int], list[int]] = field(default_factory=dict)
-    complete: dict[tuple[str, int], deque[tuple[list[int], int]]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for source in self.plan.sources:
-            _, delay = source
-            self.arriving[source] = []
-            self.complete[source] = deque(([], 0) for _ in range(delay))
-
-    @property
-    def hears_one_stream(self) -> bool:
-        (_, delay), *others = self.plan.sources
-        return not others and not delay
-
-    @property
-    def queue_latency(self) -> int:
-        return _QUEUED if self.plan.input_queue > 1 else 1
-
-    def emission_latency(self, word: str) -> int:
-        """Cycles from a sweep's start to the first of its tokens."""
-        plan = self.plan
-        emitter = 6 if plan.units > 1 else 3 + plan.family.has_spare_registers
-        emitter += plan.is_queue_in_block(kept_bits(plan, word))
-        pipeline = plan.accumulate_latency + plan.handover_latency + plan.schedule.latency
-        return 1 + pipeline + emitter
-
-
-class _Flow:
-    """The cores of a network and the tokens between them."""
-
-    def __init__(self, plans: Mapping[str, CorePlan], events: Events):
-        self._network = next(iter(plans.values())).network
+    def __init__(self, plan: CorePlan, word: str, events: Events, core: Process):
+        self._plan = plan
         self._events = events
-        self._steps = len(next(iter(events.values())))
-        self._cores = {name: _Core(plan) for name, plan in plans.items()}
-        self._joined: deque[_Core] = deque()
-        """Cores of several streams to which an end of a step has come."""
-        self._targets = {
-            name: [
-                (self._cores[target], (name, delay))
-                for target, delay in {(p.target, p.delay) for p in self._network.out_of(name)}
-            ]
-            for name in events
-        }
-        self._end = 0
-
-    def run(self) -> int:
-        now = {i.name: 0 for i in self._network.inputs}
-        for step in range(self._steps):
-            for name in now:
-                for end in (*(False for _ in self._events[name][step]), True):
-                    now[name] = self._send(name, now[name], end) + 1
-            while self._joined:
-                self._join(self._joined.popleft())
-        return self._end + 1
-
-    def _send(self, name: str, offered: int, end: bool) -> int:
-        """When all that listen to ``name`` have taken a token that is there from ``offered`` on."""
-        return max(
-            [offered, *(self._arrive(c, source, offered, end) for c, source in self._targets[name])]
-        )
-
-    def _arrive(self, core: _Core, source: tuple[str, int], offered: int, end: bool) -> int:
-        if core.hears_one_stream:
-            if len(core.queued) == core.plan.input_queue:
-                # A single entry is refilled as it empties.
-                offered = max(offered, core.queued.popleft() + (core.plan.input_queue > 1))
-            self._take(core, offered + core.queue_latency, end)
-            core.queued.append(core.free - 1)
-        elif end:
-            at = offered + core.queue_latency + _MERGED
-            core.complete[source].append((core.arriving[source], at))
-            core.arriving[source] = []
-            self._joined.append(core)
+        self._word = word
+        is_serial = plan.units == 1
+        has_register = not is_serial or plan.family.has_spare_registers
+        latency = plan.accumulate_latency + plan.handover_latency + plan.schedule.latency
+        self._latency = 1 + latency + has_register
+        self._room = (plan.queue_depth - 1) // plan.sweep
+        self._entries = Memory(None)
+        queue = Register(self._entries)
+        if plan.is_queue_in_block(kept_bits(plan, word)):
+            queue = Register(queue)
+        self._credit = _Credit(queue, core)
+        if is_serial:
+            self.o = Register(_Splitter(self._credit))
         else:
-            core.arriving[source].append(offered + core.queue_latency + _MERGED)
-        return offered
+            self.o = Register(Register(_Splitter(Register(self._credit))))
 
-    def _join(self, core: _Core) -> None:
-        """Take the steps that have come from all sources; what is held comes first."""
-        while all(core.complete.values()) and core.step < self._steps:
-            steps = {source: waiting.popleft() for source, waiting in core.complete.items()}
-            held = max((e for (n, _), (_, e) in steps.items() if core.plan.is_held(n)), default=0)
-            times = [
-                at if core.plan.is_held(name) else max(at, held)
-                for (name, _), (events, _) in steps.items() for at in events
-            ]
-            for at in sorted(times):
-                self._take(core, at, end=False)
-            self._take(core, max(end for _, end in steps.values()), end=True)
+    def room(self, sweep: int) -> int | None:
+        """From when on it has room for a sweep; None if that is not known yet."""
+        before = sweep - self._room
+        if before < 0:
+            return 0
+        released = self._credit.released
+        return released[before] + _CREDIT_LATENCY if before < len(released) else None
 
-    def _take(self, core: _Core, at: int, end: bool) -> None:
-        """The sequencer takes a token that is there from ``at`` on."""
-        plan, at = core.plan, max(at, core.free)
-        if not end:
-            core.free = at + plan.slots
-            return
-        if core.swept is not None:
-            at = max(at, core.swept + plan.sweep_interval)
-        core.swept, core.free = at, at + plan.issue_cycles
-        step = core.step
-        core.step += 1
-        if plan.emits_events:
-            self._emit(core, at, EVENTS, self._events[plan.population][step])
-        if plan.readout is not None:
-            read = range(plan.size if step == self._steps - 1 else 0)
-            self._emit(core, at, plan.readout, read)
+    def sweep(self, step: int, start: int) -> None:
+        """Queue those entries in which something fires, and the last."""
+        plan = self._plan
+        last = plan.sweep - 1
+        fired = Counter(address // plan.units for address in self._sent(step))
+        fired[last] += 0
+        for index, count in fired.items():
+            self._entries.put(start + self._latency + index, (count, index == last))
 
-    def _emit(self, core: _Core, swept: int, word: str, addresses: Iterable[int]) -> None:
-        """Send what a sweep gives off: a token per cycle, as its entries come."""
-        plan = core.plan
-        first = swept + core.emission_latency(word)
-        entries = [*((int(a) // plan.units, False) for a in addresses), (plan.sweep - 1, True)]
-        left = core.left.get(word, -1)
-        for entry, end in entries:
-            offered = max(left + 1, first + entry)
-            left = self._send(plan.population, offered, end) if word == EVENTS else offered
-        core.left[word] = left
-        if Output(plan.population, word) == self._network.output:
-            self._end = left
+    def _sent(self, step: int) -> Iterable[int]:
+        """The addresses that send something in a step: all send their state in the last one."""
+        if self._word == EVENTS:
+            return map(int, self._events[self._plan.population][step])
+        is_last = step == len(next(iter(self._events.values()))) - 1
+        return range(self._plan.size if is_last else 0)

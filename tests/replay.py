@@ -6,6 +6,7 @@ Independent of the benches of ``spikeloom.sim``: tokens are made and results are
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from amaranth.sim import Simulator
@@ -13,17 +14,43 @@ from amaranth.sim import Simulator
 from spikeloom.hls_model import EVENTS, Network, Result, simulate
 from spikeloom.hls_model.samples import to_events
 from spikeloom.rtl.design import Design
+from spikeloom.rtl.events import PairLayout
+
+PAIR = ("even", "odd")
 
 _PATIENCE = 20_000
 """Cycles without a result after which a design is stuck."""
 
 
-def tokens_of(sample: np.ndarray, rng: np.random.Generator) -> Iterator[dict[str, int]]:
-    """Event tokens of [steps, size], a step's events in random order."""
+def tokens_of(
+    sample: np.ndarray, rng: np.random.Generator, is_paired: bool = False
+) -> Iterator[dict[str, Any]]:
+    """Event tokens of [steps, size], a step's events in random order, pairs with gaps in them."""
     for t, step in enumerate(sample):
-        for address in rng.permutation(np.flatnonzero(step)):
-            yield {"address": int(address), "value": int(step[address])}
+        addresses = rng.permutation(np.flatnonzero(step))
+        if is_paired:
+            yield from pairs_of(addresses, step, rng)
+        else:
+            for address in addresses:
+                yield {"address": int(address), "value": int(step[address])}
         yield {"end": 1, "last": int(t == len(sample) - 1)}
+
+
+def pairs_of(
+    addresses: np.ndarray, step: np.ndarray, rng: np.random.Generator
+) -> Iterator[dict[str, Any]]:
+    """Pairs of which either event, or both, may be absent."""
+    waiting = {name: [int(a) for a in addresses if a % 2 == n] for n, name in enumerate(PAIR)}
+    while any(waiting.values()):
+        token = {}
+        for name, left in waiting.items():
+            if left and rng.random() < 0.8:
+                address = left.pop()
+                token[name] = {"valid": 1, "address": address // 2, "value": int(step[address])}
+            else:
+                # What an absent event would be means nothing.
+                token[name] = {"valid": 0, "address": int(rng.integers(2)), "value": 1}
+        yield token
 
 
 def expected_output(network: Network, result: Result) -> list[tuple[int, int, int, int]]:
@@ -56,7 +83,7 @@ def replay(
     expected: Network | None = None,
 ) -> int:
     """Compare every event, state word and output token with the reference of the design's network,
-    or of ``expected``; the cycles it took."""
+    or of ``expected``; the cycles until the last of them left."""
     network = expected or design.network
     result = simulate(network, samples)
     rng = np.random.default_rng(seed)
@@ -68,13 +95,14 @@ def replay(
     probes: dict[str, list[tuple[list[int], list[dict[str, int]]]]] = {n: [] for n in design.plans}
     steps = next(iter(result.spikes.values())).shape[:2]
     entries = {n: steps[0] * steps[1] * p.sweep for n, p in design.plans.items()}
-    cycles = 0
+    cycles = finished = 0
 
     def play(name: str, values: np.ndarray):
         async def testbench(ctx):
             stream = getattr(cores, f"i_{name}")
+            is_paired = isinstance(stream.payload.shape(), PairLayout)
             for sample in values:
-                for token in tokens_of(sample, rng):
+                for token in tokens_of(sample, rng, is_paired):
                     while rng.random() < gaps:
                         await ctx.tick()
                     ctx.set(stream.payload, token)
@@ -87,7 +115,7 @@ def replay(
         return testbench
 
     async def collect(ctx):
-        nonlocal cycles
+        nonlocal cycles, finished
         watched = [cores.o.valid, cores.o.payload, *(c.probe for c in cores.cores.values())]
         idle = 0
         while any(len(probes[n]) < entries[n] for n in probes) or len(output) < len(wanted):
@@ -100,7 +128,7 @@ def replay(
                 end = int(token.end)
                 value = 0 if end else int(token.value)
                 output.append((end, int(token.last), 0 if end else int(token.address), value))
-                idle = 0
+                idle, finished = 0, cycles
             for name, probe in zip(cores.cores, words, strict=True):
                 if probe.valid:
                     probes[name].append(probe)
@@ -119,7 +147,7 @@ def replay(
     for name, plan in design.plans.items():
         compare(plan, probes[name], result)
     assert output == wanted
-    return cycles
+    return finished
 
 
 def compare(plan, probes, result: Result) -> None:

@@ -13,7 +13,7 @@ from streams import end, event
 
 from spikeloom.hls_model import LIF, Input, Network, Output, Population, Projection, Range
 from spikeloom.rtl.core import Core
-from spikeloom.rtl.cycles import sweep_starts
+from spikeloom.rtl.timing import token_cycles
 
 
 def network_of(size, neuron=None, sources=6, events=None, **fields):
@@ -110,12 +110,16 @@ def test_steps_without_events_follow_each_other():
 )
 @pytest.mark.parametrize("seed", range(3))
 def test_sweeps_start_when_the_estimate_says(knobs, seed):
-    """Exactly, for any number of events per step, bursts and silence among them."""
+    """Exactly, for any number of events per step, bursts and silence among them: each step's last
+    token leaves as long after its sweep's start as any other's."""
     rng = np.random.default_rng(seed)
     plan = networks.design_of(network_of(12), p=knobs).plans["p"]
     arriving = [int(rng.choice([0, 0, 1, rng.integers(7)])) for _ in range(10)]
     tokens = [t for count in arriving for t in [*(event(n) for n in range(count)), end()]]
-    expected = sweep_starts(plan, arriving)
+    expected = [
+        token_cycles({"p": plan}, {"i": [range(n) for n in arriving[:count]], "p": [()] * count})
+        for count in range(1, len(arriving) + 1)
+    ]
     starts = probe_cycles(plan, tokens, expected[-1] + 60)
     assert [b - a for a, b in pairwise(starts)] == [b - a for a, b in pairwise(expected)]
     assert len(starts) == len(arriving)

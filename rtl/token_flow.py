@@ -1,0 +1,345 @@
+"""The cycles in which tokens pass the blocks of :mod:`.streams`, whatever they carry.
+
+Each block shows one token at a time, and from which cycle on it is there; whoever takes it says in
+which cycle. A block shows None while it does not know of a next token, and tells its target when
+it does. There is no clock: a token passes at the latest of the cycles in which it comes, there is
+room for it, and so on, whenever these become known. Only a :class:`Merge` must know what comes
+first: it chooses when nothing earlier can come any more.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+__all__ = [
+    "Agenda", "Block", "Delay", "EndsOnly", "Fork", "Memory", "Merge", "Process", "Register",
+    "Sink", "Source",
+]
+
+Shown = tuple[int, Any]
+"""From which cycle on a token is there, and what it is: of events, whether a step ends."""
+
+
+class Target(Protocol):
+    """What pulls from a block."""
+
+    def fill(self) -> None:
+        """A token is there."""
+
+
+class Block:
+    """One end of a chain: shows tokens.
+
+    Attributes
+    ----------
+    token : what it shows
+    target : what takes it
+    """
+
+    token: Shown | None = None
+    target: Target
+
+    def take(self, cycle: int) -> None:
+        """The token leaves in ``cycle``."""
+        raise NotImplementedError
+
+
+@dataclass
+class Agenda:
+    """What has something to do.
+
+    Attributes
+    ----------
+    ready : processes whose sources show something new
+    merges : all of the design
+    """
+
+    ready: deque[Process] = field(default_factory=deque)
+    merges: list[Merge] = field(default_factory=list)
+
+    def run(self) -> None:
+        """Until nothing happens any more."""
+        while True:
+            while self.ready:
+                process = self.ready.popleft()
+                process.is_ready = False
+                process.run()
+            # What is not known yet follows from a choice, so it is later than the earliest choice.
+            choices = [choice for merge in self.merges if (choice := merge.choice()) is not None]
+            if not choices:
+                return
+            first = min(choices, key=lambda choice: choice.cycle)
+            first.merge.choose(first)
+
+
+class Process:
+    """Does what it can when its source shows a token, after all that led to this has been done."""
+
+    def __init__(self, agenda: Agenda):
+        self._agenda = agenda
+        self.is_ready = False
+
+    def fill(self) -> None:
+        if not self.is_ready:
+            self.is_ready = True
+            self._agenda.ready.append(self)
+
+    def run(self) -> None:
+        raise NotImplementedError
+
+
+class Source(Block):
+    """Offers tokens one after the other, each as soon as the one before has been taken."""
+
+    def __init__(self, tokens: Iterable[bool]):
+        self._tokens = iter(tokens)
+        self.take(-1)
+
+    def take(self, cycle: int) -> None:
+        following = next(self._tokens, None)
+        self.token = None if following is None else (cycle + 1, following)
+
+
+class Register(Block):
+    """Holds one token, and takes the next in the cycle in which it leaves."""
+
+    def __init__(self, source: Block):
+        self._source = source
+        self._empty = 0
+        source.target = self
+
+    def fill(self) -> None:
+        if self.token is None and (shown := self._source.token) is not None:
+            cycle = max(shown[0], self._empty)
+            self.token = (cycle + 1, shown[1])
+            self._source.take(cycle)
+            self.target.fill()
+
+    def take(self, cycle: int) -> None:
+        self.token = None
+        self._empty = cycle
+        self.fill()
+
+
+class Memory(Block):
+    """What lies between a queue's input and the register behind it.
+
+    Parameters
+    ----------
+    words : how many; None: whoever puts something in knows that there is room
+    """
+
+    def __init__(self, words: int | None, source: Block | None = None):
+        self._source = source
+        self._written: deque[Shown] = deque()
+        self._room = deque([0] * (words or 0))
+        """By free word, the first cycle in which it can be written."""
+        if source is not None:
+            source.target = self
+
+    def fill(self) -> None:
+        if self._room and self._source is not None and (shown := self._source.token) is not None:
+            cycle = max(shown[0], self._room.popleft())
+            self._source.take(cycle)
+            self.put(cycle, shown[1])
+
+    def put(self, cycle: int, what: Any) -> None:
+        """Write in ``cycle``."""
+        self._written.append((cycle + 1, what))
+        if self.token is None:
+            self.token = self._written[0]
+            self.target.fill()
+
+    def take(self, cycle: int) -> None:
+        self._written.popleft()
+        self.token = self._written[0] if self._written else None
+        if self._source is not None:
+            self._room.append(cycle + 1)
+            self.fill()
+
+
+class Delay(Block):
+    """Shows ends of steps before anything that comes in."""
+
+    def __init__(self, source: Block, leading: int):
+        self._source = source
+        self._leading = leading
+        self._last = -1
+        source.target = self
+        self.token = (0, True)
+
+    def fill(self) -> None:
+        shown = self._source.token
+        if not self._leading and self.token is None and shown is not None:
+            self.token = (max(shown[0], self._last + 1), shown[1])
+            self.target.fill()
+
+    def take(self, cycle: int) -> None:
+        self._last = cycle
+        self.token = None
+        if not self._leading:
+            self._source.take(cycle)
+            return
+        self._leading -= 1
+        if self._leading:
+            self.token = (cycle + 1, True)
+        else:
+            self.fill()
+
+
+class EndsOnly(Block, Process):
+    """Drops events as they come."""
+
+    def __init__(self, agenda: Agenda, source: Block):
+        Process.__init__(self, agenda)
+        self._source = source
+        source.target = self
+
+    def run(self) -> None:
+        while self.token is None and (shown := self._source.token) is not None:
+            if shown[1]:
+                self.token = shown
+                self.target.fill()
+            else:
+                self._source.take(shown[0])
+
+    def take(self, cycle: int) -> None:
+        self.token = None
+        self._source.take(cycle)
+        self.fill()
+
+
+class _Branch(Block):
+    """One output of a :class:`Fork`."""
+
+    def __init__(self, fork: Fork):
+        self._fork = fork
+
+    def take(self, cycle: int) -> None:
+        self.token = None
+        self._fork.taken(cycle)
+
+
+class Fork(Process):
+    """Gives each token to several targets, each of which takes it when it can; the next one comes
+    when all have."""
+
+    def __init__(self, agenda: Agenda, source: Block):
+        super().__init__(agenda)
+        self._source = source
+        self._branches: list[_Branch] = []
+        self._waiting = 0
+        self._latest = 0
+        source.target = self
+
+    def branch(self) -> Block:
+        """One output more."""
+        self._branches.append(_Branch(self))
+        return self._branches[-1]
+
+    def run(self) -> None:
+        if self._waiting or (shown := self._source.token) is None:
+            return
+        self._waiting = len(self._branches)
+        self._latest = 0
+        for branch in self._branches:
+            branch.token = shown
+        for branch in self._branches:
+            branch.target.fill()
+
+    def taken(self, cycle: int) -> None:
+        self._waiting -= 1
+        self._latest = max(self._latest, cycle)
+        if not self._waiting:
+            self._source.take(self._latest)
+            self.fill()
+
+
+class Sink(Process):
+    """Takes everything as it comes.
+
+    Attributes
+    ----------
+    last : the cycle in which the last token came
+    """
+
+    def __init__(self, agenda: Agenda, source: Block):
+        super().__init__(agenda)
+        self._source = source
+        self.last = 0
+        source.target = self
+
+    def run(self) -> None:
+        while (shown := self._source.token) is not None:
+            self.last = shown[0]
+            self._source.take(self.last)
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """In ``cycle``, ``merge`` takes what ``sources`` show."""
+
+    cycle: int
+    merge: Merge
+    sources: Sequence[Block]
+    is_end: bool
+
+
+class Merge(Block):
+    """All events of a step, in each cycle from the first source that has one, then its end, which
+    waits for that of every source.
+
+    Parameters
+    ----------
+    sources : blocks, and whether each is held: its events come before those of all that are not
+    """
+
+    def __init__(self, agenda: Agenda, sources: Sequence[tuple[Block, bool]]):
+        self._sources = sources
+        self._empty = 0
+        agenda.merges.append(self)
+        for source, _ in sources:
+            source.target = self
+
+    def fill(self) -> None:
+        """It chooses when its turn comes."""
+
+    def choice(self) -> _Choice | None:
+        """What it takes next, unless something comes before; None if nothing is known yet."""
+        if self.token is not None:
+            return None
+        shown = [source.token for source, _ in self._sources]
+        ends = [s[0] for s in shown if s is not None and s[1]]
+        if len(ends) == len(shown):
+            everything = [source for source, _ in self._sources]
+            return _Choice(max(self._empty, *ends), self, everything, is_end=True)
+        best: _Choice | None = None
+        for (source, is_held), s in zip(self._sources, shown, strict=True):
+            earliest = self._empty if is_held else self._after_held
+            if s is None or s[1] or earliest is None:
+                continue
+            cycle = max(s[0], earliest)
+            if best is None or cycle < best.cycle:
+                best = _Choice(cycle, self, [source], is_end=False)
+        return best
+
+    @property
+    def _after_held(self) -> int | None:
+        """First cycle for events of sources that are not held; None if it is not known yet."""
+        shown = [source.token for source, is_held in self._sources if is_held]
+        ends = [s[0] for s in shown if s is not None and s[1]]
+        return max([self._empty, *ends]) if len(ends) == len(shown) else None
+
+    def choose(self, choice: _Choice) -> None:
+        """Take what was chosen."""
+        self.token = (choice.cycle + 1, choice.is_end)
+        for source in choice.sources:
+            source.take(choice.cycle)
+        self.target.fill()
+
+    def take(self, cycle: int) -> None:
+        self.token = None
+        self._empty = cycle
