@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from amaranth.hdl import *
@@ -20,6 +20,7 @@ from spikeloom.rtl.fit import Budget, Kind, Knob, LatencyBound
 from spikeloom.rtl.fit import fit as choose
 from spikeloom.rtl.link import Link
 from spikeloom.rtl.protocol import Identity
+from spikeloom.rtl.timing import Events
 from spikeloom.rtl.uart import divisor_of
 
 __all__ = [
@@ -47,6 +48,7 @@ def generate(
     fit: str = "latency",
     max_latency_us: float | None = None,
     steps: int | None = None,
+    events: Sequence[Events] = (),
 ) -> Design:
     """A design for ``network``: as fast as the board allows, or the smallest that is fast enough.
 
@@ -68,8 +70,11 @@ def generate(
 
     fit
         ``"latency"``: the fastest that fits. ``"area"``: the fewest look-up tables with which a
-        sample takes at most ``max_latency_us`` on average, by the estimate; needs ``steps``, the
-        steps of a sample.
+        sample takes at most ``max_latency_us`` on average, at the clock that the board makes;
+        needs ``steps``, the steps of a sample.
+    events
+        Of typical samples, for which ``max_latency_us`` is then kept exactly (see
+        :func:`.rtl.timing.token_cycles`); without them by an estimate from ``activity``.
 
     Raises
     ------
@@ -90,7 +95,7 @@ def generate(
             device.name, luts, device.bram.count - link.blocks, device.spram.count, device.dsp)
     target = target_mhz or family.target_mhz
     clock_mhz = float(plan_clock(found, target).mhz) if found is not None else target
-    bound = _latency_bound(fit, max_latency_us, steps, clock_mhz)
+    bound = _latency_bound(fit, max_latency_us, steps, clock_mhz, events)
     plans = choose(
         network, family, target, budget, lanes=lanes, units=units, accumulators=accumulators,
         weights=weights, activity=activity, bound=bound,
@@ -99,7 +104,11 @@ def generate(
 
 
 def _latency_bound(
-    fit: str, max_latency_us: float | None, steps: int | None, clock_mhz: float
+    fit: str,
+    max_latency_us: float | None,
+    steps: int | None,
+    clock_mhz: float,
+    events: Sequence[Events],
 ) -> LatencyBound | None:
     if fit not in ("latency", "area"):
         raise FitError(f"fit must be 'latency' or 'area', not {fit!r}")
@@ -115,7 +124,7 @@ def _latency_bound(
         )
     if steps is None or steps < 1:
         raise FitError(f"fit='area' must know the steps of a sample, at least 1, not {steps}")
-    return LatencyBound(max_latency_us, steps, clock_mhz)
+    return LatencyBound(max_latency_us, steps, clock_mhz, events)
 
 
 class LinkedDesign(wiring.Component):

@@ -1,10 +1,11 @@
 """Chooses the knobs of every core so that a network fits a device: as fast as possible, or as small
 as a bound on its latency allows."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from math import ceil
+from statistics import fmean
 
 from spikeloom.hls_model.errors import FitError
 from spikeloom.hls_model.network import Network
@@ -12,6 +13,7 @@ from spikeloom.rtl.cycles import sample_cycles, step_cycles
 from spikeloom.rtl.estimate import Estimate, estimate, total
 from spikeloom.rtl.families import Family
 from spikeloom.rtl.plan import CorePlan
+from spikeloom.rtl.timing import Events, token_cycles
 
 __all__ = ["Budget", "Kind", "Knob", "LatencyBound", "fit"]
 
@@ -81,15 +83,23 @@ class LatencyBound:
     microseconds : the bound
     steps : of a sample
     clock_mhz : what the device will run at
+    samples : events of typical samples, which keep to it exactly; without any, it is kept by the
+        estimate from mean activity
     """
 
     microseconds: float
     steps: int
     clock_mhz: float
+    samples: Sequence[Events] = ()
 
     @property
     def cycles(self) -> float:
         return self.microseconds * self.clock_mhz
+
+    def measured(self, plans: Sequence[CorePlan], expected: float) -> float:
+        """Mean cycles of the samples; ``expected`` if there are none."""
+        cores = {plan.population: plan for plan in plans}
+        return fmean([token_cycles(cores, s) for s in self.samples] or [expected])
 
 
 @dataclass(frozen=True)
@@ -128,8 +138,8 @@ def fit(
     """Plans for all populations whose estimate stays within ``budget``.
 
     Without a ``bound`` they are the fastest; with one, those with the fewest look-up tables that
-    take a sample in that time. SPRAM, which must be loaded before anything runs, is used only by
-    networks that do not fit otherwise.
+    take a sample in that time, those of the bound by their exact cycles. SPRAM, which must be
+    loaded before anything runs, is used only by networks that do not fit otherwise.
 
     ``activity``, the mean number of events per step by input and population, tells how much
     accumulating outweighs sweeping. The slowest core decides a step's time, since cores run
@@ -206,20 +216,25 @@ def _smallest(
     activity: Mapping[str, float] | None,
 ) -> tuple[list[CorePlan] | None, float | None]:
     """The smallest plans within the bound; and the cycles per sample of the fastest that fit."""
-    best: tuple[tuple[float, float], list[CorePlan]] | None = None
-    fastest: float | None = None
+    found: dict[tuple[float, float], list[CorePlan]] = {}
     for limit in sorted({choice.cycles for plans in choices.values() for choice in plans}):
         for price in _BLOCK_PRICES:
             chosen = _chosen(choices, limit, 1.0, price)
             if chosen is None or not _fits(chosen, budget):
                 continue
             plans = [choice.plan for choice in chosen]
-            cycles = sample_cycles(plans, bound.steps, activity)
-            fastest = cycles if fastest is None else min(fastest, cycles)
-            size = (sum(choice.size(1) for choice in chosen), cycles)
-            if cycles <= bound.cycles and (best is None or size < best[0]):
-                best = size, plans
-    return (None if best is None else best[1]), fastest
+            size = sum(choice.size(1) for choice in chosen)
+            found[size, sample_cycles(plans, bound.steps, activity)] = plans
+    for size, cycles in sorted(found):
+        # Bursts and back-pressure take cycles that mean activity does not know of.
+        if cycles <= bound.cycles:
+            measured = bound.measured(found[size, cycles], cycles)
+            if measured <= bound.cycles:
+                return found[size, cycles], measured
+    if not found:
+        return None, None
+    fastest = min(found, key=lambda sizes: sizes[1])
+    return None, bound.measured(found[fastest], fastest[1])
 
 
 def _check_names(network: Network, knobs: _Knobs) -> None:
@@ -331,7 +346,7 @@ def _too_slow(bound: LatencyBound, cycles: float, budget: Budget | None) -> str:
     where = f"fits {budget.name}" if budget is not None else "there is"
     return (
         f"no build takes a sample of {bound.steps} steps in at most {bound.microseconds:g} µs: the "
-        f"fastest that {where} takes about {cycles / bound.clock_mhz:.1f} µs at "
+        f"fastest that {where} takes about {ceil(10 * cycles / bound.clock_mhz) / 10:.1f} µs at "
         f"{bound.clock_mhz:g} MHz; allow that, raise the target clock, or choose a larger board"
     )
 

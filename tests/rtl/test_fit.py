@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from spikeloom.rtl.cycles import sample_cycles, step_cycles
 from spikeloom.rtl.estimate import estimate
 from spikeloom.rtl.families import FAMILIES
 from spikeloom.rtl.fit import Budget, LatencyBound, fit
+from spikeloom.rtl.timing import token_cycles
 
 FAMILY = FAMILIES["ecp5"]
 
@@ -140,6 +143,41 @@ def test_a_latency_that_no_build_reaches_names_the_best(network):
         r"about \d\.\d µs at 100 MHz; allow that, raise the target clock, or choose a larger board",
     ):
         smallest(network, 1, Budget("X", 20_000, 100))
+
+
+def bursts():
+    """Events as many as :data:`ACTIVITY` says, but of ``i`` in one half of a sample, of ``a`` in
+    the other, so that first the one core works, then the other."""
+    half = STEPS // 2
+    return {
+        "i": [range(40)] * half + [()] * half,
+        "a": [()] * half + [range(12)] * half,
+        "b": [()] * STEPS,
+    }
+
+
+def test_a_bound_is_kept_by_its_samples(network):
+    """Of plans that would keep it if all steps were alike, the next larger is taken."""
+    microseconds = 9
+    bound = LatencyBound(microseconds, STEPS, 100.0, [bursts()])
+    plans = fit(network, FAMILY, 100.0, activity=ACTIVITY, bound=bound)
+    alike = smallest(network, microseconds)
+    assert token_cycles(alike, bursts()) > bound.cycles >= token_cycles(plans, bursts())
+    assert needed(plans) > needed(alike)
+
+
+def test_what_is_named_as_the_best_can_be_had(network):
+    """It is what the samples take, not what they would if all steps were alike."""
+
+    def bounded(microseconds):
+        bound = LatencyBound(microseconds, STEPS, 100.0, [bursts()])
+        return fit(network, FAMILY, 100.0, activity=ACTIVITY, bound=bound)
+
+    smallest(network, 2.9)
+    with pytest.raises(FitError, match=r"takes about \d\.\d µs at 100 MHz") as refusal:
+        bounded(2.9)
+    named = float(re.search(r"about (\d\.\d) µs", str(refusal.value)).group(1))
+    assert token_cycles(bounded(named), bursts()) <= 100 * named
 
 
 def large_network(bits=4):

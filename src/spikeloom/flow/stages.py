@@ -250,6 +250,7 @@ def generate(job: Job) -> list[str]:
 
     network = job.network()
     settings = job.settings
+    events = [*job.events(network)]
     design = generate(
         network,
         board=settings.board,
@@ -261,11 +262,12 @@ def generate(job: Job) -> list[str]:
         fit=settings.fit or "latency",
         max_latency_us=settings.max_latency_us,
         steps=job.measured_steps(network),
+        events=events,
     )
     for name, plan in design.plans.items():
         if plan.weights == "spram":
             job.note(f"weights of {name} are in SPRAM, which the host fills before anything runs")
-    expected = design.estimate(job.events(network))
+    expected = design.estimate(events)
     baud = None if settings.board is None else link_baud(design, settings.board, settings.baud)
     return write_design(job.folder, design, settings.board, expected, baud)
 
