@@ -1,4 +1,4 @@
-"""The cocotb test inside the simulator: starts the clock, watches progress, reports the end.
+"""The cocotb test inside the simulator: watches progress, reports the end.
 
 Runs in the simulator's process; :mod:`.run` starts it and reads what it prints and writes.
 """
@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import cocotb
-from cocotb.clock import Clock
 from cocotb.triggers import First, RisingEdge, Timer
 
 from spikeloom.sim.run import OPTIONS, OUTCOME, PROGRESS
@@ -30,7 +29,6 @@ async def replay(dut: Any) -> None:
     options = json.loads(os.environ[OPTIONS])
     for name in ("gaps", "stalls", "isolate", "inspect"):
         getattr(dut, name).value = options.get(name, 0)
-    Clock(dut.clk, _PERIOD_NS, unit="ns").start()
     began = time.perf_counter()
     stuck = await _watch(dut)
     seconds = time.perf_counter() - began

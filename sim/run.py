@@ -77,7 +77,7 @@ def run(
         }
         command = [str(simulator.executable)]
         if waves is not None:
-            command += ["--trace", "--trace-file", str(waves.absolute())]
+            command.append(f"+waves={waves.absolute()}")
         command += [f"+{name}={path}" for name, path in tapes.items()]
         log = _execute(command, environment, folder, on_progress)
         if not outcome.exists():

@@ -18,8 +18,9 @@ OUTPUTS = (
 
 MODELS = tuple(sorted((Path(__file__).parent / "models").glob("*.sv")))
 
+_MAIN = Path(__file__).parent / "models" / "clock.cpp"
+
 _CONTROL = f"""`verilator_config
-public_flat_rw -module "{TOP}" -var "clk"
 {"".join(f'public_flat_rw -module "{TOP}" -var "{name}"' + chr(10) for name in INPUTS)}\
 {"".join(f'public_flat_rd -module "{TOP}" -var "{name}"' + chr(10) for name in OUTPUTS)}\
 lint_off
@@ -58,7 +59,7 @@ def build(verilog: str, *, waves: bool = False) -> Simulator:
     models = {model.name: model.read_text() for model in MODELS}
     recipe = Recipe(
         sources={"control.vlt": _CONTROL, "design.v": verilog} | models,
-        main=config.share_dir / "lib" / "verilator" / "verilator.cpp",
+        main=_MAIN,
         runtime=_RUNTIME,
         options=("--vpi",),
         linking=f"-Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator",

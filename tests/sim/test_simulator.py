@@ -17,8 +17,9 @@ from spikeloom.sim.simulator import build
 from spikeloom.sim.verilator import TOP, cache_folder
 
 VERILOG = """\
-module bench(input clk, input rst, output reg [3:0] count);
+module bench(input clk, input rst, output reg [3:0] count, output finished);
   initial count = 0;
+  assign finished = &count;
   always @(posedge clk) count <= count + 1;
 endmodule
 """
@@ -99,7 +100,7 @@ def test_missing_tools_are_named(missing, tmp_path, monkeypatch):
 
 def test_verilog_that_does_not_compile_is_reported_in_one_line(fresh_cache):
     with pytest.raises(
-        ToolError, match=r"verilator_bin failed while compiling the simulator: %Error: .*design.v:3"
+        ToolError, match=r"verilator_bin failed while compiling the simulator: %Error: .*design.v:4"
     ) as caught:
         build(VERILOG.replace("count + 1", "nonsense("))
     assert "\n" not in str(caught.value)
