@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from spikeloom.hls_model.errors import ToolError
+from spikeloom.sim.contents import tabulated
 
 __all__ = ["TOP", "Recipe", "cache_folder", "compile_simulator"]
 
@@ -100,7 +101,7 @@ def _compile(recipe: Recipe, toolchain: str, folder: Path) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".build-"))
         for name, text in recipe.sources.items():
-            (work / name).write_text(text)
+            (work / name).write_text(tabulated(text))
         _run(_verilator_command(recipe, work), work)
         runtime = _Runtime(recipe, work, toolchain)
         runtime.restore()
