@@ -15,11 +15,13 @@ from spikeloom.hls_model.errors import BoardError, FitError
 from spikeloom.hls_model.network import Network
 from spikeloom.rtl.design import Design
 from spikeloom.rtl.estimate import link_estimate
+from spikeloom.rtl.events import EventLayout, PairLayout
 from spikeloom.rtl.families import FAMILIES
 from spikeloom.rtl.fit import Budget, Kind, Knob, LatencyBound
 from spikeloom.rtl.fit import fit as choose
 from spikeloom.rtl.link import Link
 from spikeloom.rtl.protocol import Identity
+from spikeloom.rtl.streams import ToPairs
 from spikeloom.rtl.timing import Events
 from spikeloom.rtl.uart import divisor_of
 
@@ -43,6 +45,7 @@ def generate(
     units: Knob = None,
     accumulators: Kind = None,
     weights: Kind = None,
+    events_per_cycle: int = 1,
     target_mhz: float | None = None,
     activity: Mapping[str, float] | None = None,
     fit: str = "latency",
@@ -62,6 +65,9 @@ def generate(
     accumulators, weights
         Kinds of memory, as :class:`.rtl.plan.CorePlan` names them, for all populations or by
         population; ``weights="loadable"`` lets a running board take other weights.
+    events_per_cycle
+        2: inputs send pairs of an even and an odd address, which their populations take at once.
+        The link sends one event at a time all the same.
     target_mhz
         The clock to aim for; by default the family's.
     activity
@@ -98,7 +104,7 @@ def generate(
     bound = _latency_bound(fit, max_latency_us, steps, clock_mhz, events)
     plans = choose(
         network, family, target, budget, lanes=lanes, units=units, accumulators=accumulators,
-        weights=weights, activity=activity, bound=bound,
+        weights=weights, events_per_cycle=events_per_cycle, activity=activity, bound=bound,
     )
     return Design(network, family, target, plans)
 
@@ -156,11 +162,16 @@ class LinkedDesign(wiring.Component):
         name = _input_of(self._design.network)
         m.submodules.network = cores = self._design.cores()
         source = getattr(cores, f"i_{name}")
+        layout = source.payload.shape()
         m.submodules.link = link = Link(
-            source.payload.shape(), cores.output_layout, self._identity, self._divisor,
-            image=cores.image)
+            EventLayout(layout.addresses, layout.range), cores.output_layout, self._identity,
+            self._divisor, image=cores.image)
         if cores.image.plans:
             m.d.comb += cores.load.eq(link.load)
+        if isinstance(layout, PairLayout):
+            m.submodules.to_pairs = to_pairs = ToPairs(layout)
+            wiring.connect(m, to_pairs.o, source)
+            source = to_pairs.i
         wiring.connect(m, link.o, source)
         wiring.connect(m, cores.o, link.i)
         m.d.comb += [link.rx.eq(self.rx), self.tx.eq(link.tx)]

@@ -1,4 +1,4 @@
-"""A bank: the accumulators of some lanes beside the memory that holds their weights."""
+"""A bank: the accumulators of some lanes beside the memories that hold their weights."""
 
 from amaranth.hdl import *
 from amaranth.lib import data, wiring
@@ -19,7 +19,8 @@ class OperationLayout(data.StructLayout):
 
     Members
     -------
-    accumulate : add row ``row`` times ``value`` to the accumulators of ``slot``
+    accumulate : add row ``row`` times ``value`` to the accumulators of ``slot``; where two events
+        come in a cycle, both have two elements, for the two weight memories
     sweep : hand the accumulators of ``slot`` and ``part`` to the neuron pipeline, and set them to
         what held inputs have contributed, or to 0 if it is the sample's ``last`` sweep
     held : with ``accumulate``, the row is a held input's
@@ -29,13 +30,25 @@ class OperationLayout(data.StructLayout):
         super().__init__({
             "accumulate": 1,
             "sweep":      1,
-            "row":        range(max(plan.rows, 2)),
+            "row":        _by_event(plan, range(max(plan.rows, 2))),
             "slot":       range(plan.slots),
             "part":       range(plan.parts),
-            "value":      shape_of(plan.source_range) if plan.is_graded else 0,
+            "value":      _by_event(plan, shape_of(plan.source_range) if plan.is_graded else 0),
             "last":       int(plan.held_count > 0),
             "held":       int(plan.keeps_sums),
         })
+
+
+def _by_event(plan: CorePlan, shape):
+    """``shape``, or as many as events come in a cycle."""
+    events = plan.events_per_cycle
+    return shape if events == 1 else data.ArrayLayout(shape, events)
+
+
+def _each(plan: CorePlan, field) -> list:
+    """The elements of a field of :func:`_by_event`."""
+    events = plan.events_per_cycle
+    return [field] if events == 1 else [field[event] for event in range(events)]
 
 
 def sums_layout(plan: CorePlan) -> data.ArrayLayout:
@@ -54,7 +67,7 @@ class Bank(wiring.Component):
 
     Parameters
     ----------
-    rows : packed weights of these lanes (see :mod:`.weights`)
+    rows : packed weights of these lanes, by memory (see :mod:`.weights`)
     index : of the bank in its core
 
     Members
@@ -62,10 +75,10 @@ class Bank(wiring.Component):
     operation : In
     sums : Out, of the operation's slot, by part
     enabled : Out, one bit per part: it is handed over
-    load : In, words for the weight memory; only if the plan is loadable
+    load : In, words for the weight memories; only if the plan is loadable
     """
 
-    def __init__(self, plan: CorePlan, rows: list[int], index: int = 0):
+    def __init__(self, plan: CorePlan, rows: list[list[int]], index: int = 0):
         self._plan = plan
         self._rows = rows
         self._index = index
@@ -81,29 +94,13 @@ class Bank(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         plan = self._plan
-        ports = data.StructLayout({port: signed(plan.weight_bits) for port in plan.ports})
-        weights = data.ArrayLayout(ports, plan.bank_lanes)
-
-        m.submodules.weights = memory = self._weights(m, weights.size)
-        m.d.comb += memory.address.eq(self.operation.row)
+        rows = self._fetched(m)
         before = _delayed(m, self.operation, plan.accumulate_latency - 1)
         operation = _delayed(m, before, 1)
         m.d.sync += self.enabled.eq(
             Cat(before.sweep & (before.part == part) for part in range(plan.parts))
         )
-        row = weights(memory.data)
-        value = _delayed(m, self.operation, 2).value
-
-        addends = row
-        if plan.is_graded:
-            product = data.StructLayout(
-                {port: signed(plan.weight_bits + len(value)) for port in plan.ports}
-            )
-            addends = Signal(data.ArrayLayout(product, plan.bank_lanes))
-            for lane in range(plan.bank_lanes):
-                m.d.sync += [
-                    addends[lane][port].eq(row[lane][port] * value) for port in plan.ports
-                ]
+        addends = self._addends(m, rows)
         if plan.accumulators == "registers":
             totals = self._registers(m, operation, addends)
         else:
@@ -115,13 +112,47 @@ class Bank(wiring.Component):
                 m.d.comb += self.sums[part][unit][port].eq(totals[lane][port])
         return m
 
-    def _weights(self, m: Module, width: int) -> RowMemory | WritableMemory:
+    def _fetched(self, m: Module) -> list[data.View]:
+        """The operation's row of each weight memory, by lane and port."""
+        plan, views = self._plan, []
+        for event, address in enumerate(_each(plan, self.operation.row)):
+            name = "weights" if plan.events_per_cycle == 1 else f"weights{event}"
+            m.submodules[name] = memory = self._weights(m, event)
+            m.d.comb += memory.address.eq(address)
+            views.append(_lanes_of(plan, signed(plan.weight_bits))(memory.data))
+        return views
+
+    def _addends(self, m: Module, rows: list[data.View]) -> data.View:
+        """Weights times values, and the sum of two where two events come in a cycle."""
         plan = self._plan
+        values = _each(plan, _delayed(m, self.operation, 2).value)
+        if plan.is_graded:
+            rows = [self._products(m, *factors) for factors in zip(rows, values, strict=True)]
+        if plan.events_per_cycle == 1:
+            return rows[0]
+        even, odd = rows
+        pairs = Signal(_lanes_of(plan, signed(len(even[0][plan.ports[0]]) + 1)))
+        for lane in range(plan.bank_lanes):
+            m.d.sync += [
+                pairs[lane][port].eq(even[lane][port] + odd[lane][port]) for port in plan.ports
+            ]
+        return pairs
+
+    def _products(self, m: Module, row: data.View, value: Value) -> data.View:
+        plan = self._plan
+        addends = Signal(_lanes_of(plan, signed(plan.weight_bits + len(value))))
+        for lane in range(plan.bank_lanes):
+            m.d.sync += [addends[lane][port].eq(row[lane][port] * value) for port in plan.ports]
+        return addends
+
+    def _weights(self, m: Module, event: int) -> RowMemory | WritableMemory:
+        plan, rows = self._plan, self._rows[event]
         if not plan.is_loadable:
-            return RowMemory(self._rows, width)
-        first = self._index * (plan.load_columns // plan.banks)
+            return RowMemory(rows, plan.row_bits)
+        columns = plan.load_columns // plan.weight_memories
+        first = (self._index * plan.events_per_cycle + event) * columns
         kind = "spram" if plan.weights == "spram" else "block"
-        memory = WritableMemory(plan, self._rows, width, first, kind)
+        memory = WritableMemory(plan, rows, plan.row_bits, first, kind)
         m.d.comb += memory.load.eq(self.load)
         return memory
 
@@ -175,6 +206,13 @@ class Bank(wiring.Component):
                 with m.If(swept & ~operation.last & selected):
                     m.d.sync += accumulator.eq(kept)
         return total
+
+
+def _lanes_of(plan: CorePlan, shape: Shape) -> data.ArrayLayout:
+    """``shape`` for each port of each lane of a bank."""
+    return data.ArrayLayout(
+        data.StructLayout({port: shape for port in plan.ports}), plan.bank_lanes
+    )
 
 
 def _delayed(m: Module, signal: data.View, cycles: int) -> data.View:

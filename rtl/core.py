@@ -48,9 +48,9 @@ class ProbeLayout(data.StructLayout):
 class Core(wiring.Component):
     """Accumulates a step's events, then sweeps its neurons.
 
-    Throughput: ``plan.slots`` cycles per event and ``plan.issue_cycles`` per step, as long as
-    sweeps are ``plan.sweep_interval`` cycles apart. Latency from an end-of-step token to the
-    step's first event: ``1 + plan.accumulate_latency + plan.handover_latency +
+    Throughput: ``plan.slots`` cycles per event, or pair of events, and ``plan.issue_cycles`` per
+    step, as long as sweeps are ``plan.sweep_interval`` cycles apart. Latency from an end-of-step
+    token to the step's first event: ``1 + plan.accumulate_latency + plan.handover_latency +
     plan.schedule.latency + 5`` cycles.
 
     Members
@@ -66,7 +66,8 @@ class Core(wiring.Component):
         self.plan = plan
         self._states = plan.network.population(plan.population).neuron.states()
         members = {
-            "i":     In(event_signature(plan.source_count, plan.source_range)),
+            "i":     In(event_signature(
+                plan.source_count, plan.source_range, plan.events_per_cycle)),
             "probe": Out(ProbeLayout(plan)),
         }
         if plan.is_loadable:

@@ -11,7 +11,7 @@ from typing import Any
 from spikeloom.hls_model.network import Network
 from spikeloom.rtl.estimate import estimate, link_estimate, total
 from spikeloom.rtl.families import Family
-from spikeloom.rtl.network import NetworkCores
+from spikeloom.rtl.network import NetworkCores, input_layouts
 from spikeloom.rtl.plan import CorePlan
 from spikeloom.rtl.timing import Events, token_cycles
 from spikeloom.rtl.verilog import to_verilog
@@ -33,6 +33,10 @@ class Design:
     family: Family
     target_mhz: float
     plans: dict[str, CorePlan]
+
+    def __post_init__(self) -> None:
+        # Whoever finds out later has created hardware that is then left unused.
+        input_layouts(self.network, self.plans)
 
     def cores(self) -> NetworkCores:
         """A fresh elaboratable of the network."""

@@ -6,7 +6,7 @@ from math import ceil
 
 from spikeloom.rtl.blocks import Block, find_block
 from spikeloom.rtl.emitter import kept_bits
-from spikeloom.rtl.events import EventLayout, shape_of
+from spikeloom.rtl.events import shape_of, token_layout
 from spikeloom.rtl.families import Family
 from spikeloom.rtl.loading import regions
 from spikeloom.rtl.memory import takes_blocks
@@ -118,7 +118,7 @@ def _register_luts(plan: CorePlan) -> int:
     """Registers of banks that share no table with logic."""
     if plan.family.has_spare_registers:
         return 0
-    weights = plan.lanes * len(plan.ports) * plan.weight_bits
+    weights = plan.weight_memories * plan.row_bits
     return weights + _BANK_REGISTERS * plan.banks
 
 
@@ -127,7 +127,7 @@ def _row_luts(plan: CorePlan) -> int:
     weights = plan.bank_lanes * len(plan.ports) * plan.weight_bits
     luts = 0.0
     if plan.weights == "bitstream":
-        luts += plan.banks * _selecting_luts(plan.family, plan.rows, weights)
+        luts += plan.weight_memories * _selecting_luts(plan.family, plan.rows, weights)
     if plan.is_loadable and not parameters_take_blocks(plan):
         words = ceil(plan.sweep / _LUT_RAM_WORDS)
         luts += _LUT_RAM_TABLES * ceil(parameter_layout(plan).size / _LUT_RAM_BITS) * words
@@ -156,7 +156,8 @@ def _input_queues(plan: CorePlan) -> list[tuple[int, int]]:
     for name, delay in plan.sources:
         size = plan.network.node(name).size
         words = delay * (size + 1) if delay else plan.input_queue - 1
-        queues.append((words, EventLayout(size, plan.source_range).size))
+        layout = token_layout(size, plan.source_range, plan.events_per_cycle)
+        queues.append((words, layout.size))
     return [(words, bits) for words, bits in queues if words]
 
 
@@ -205,8 +206,12 @@ def _accumulator_luts(plan: CorePlan) -> int:
         # A table chooses what is kept, which takes registers of its own.
         kept = 1 if plan.family.has_spare_registers else 2
         luts += plan.lanes * sums * plan.slots * kept * plan.keeps_sums
+    lanes = plan.lanes * len(plan.ports)
     if plan.is_graded:
-        luts += plan.lanes * len(plan.ports) * _product_luts(plan.family, *_graded(plan))
+        luts += lanes * plan.events_per_cycle * _product_luts(plan.family, *_graded(plan))
+    if plan.events_per_cycle > 1:
+        addend = sum(_graded(plan)) if plan.is_graded else plan.weight_bits
+        luts += lanes * _adder_luts(plan.family, addend + 1)
     return luts
 
 
@@ -277,7 +282,7 @@ def _multipliers(plan: CorePlan) -> float:
     neurons = plan.units * sum(plan.family.multipliers(a, b) for a, b in products)
     if not plan.is_graded:
         return neurons
-    lanes = plan.lanes * len(plan.ports)
+    lanes = plan.lanes * len(plan.ports) * plan.events_per_cycle
     return neurons + lanes * plan.family.multipliers(*_graded(plan))
 
 
@@ -285,7 +290,7 @@ def _blocks(plan: CorePlan) -> int:
     weights = plan.bank_lanes * len(plan.ports) * plan.weight_bits
     blocks = 0
     if plan.weights == "bitstream":
-        blocks = plan.banks * row_blocks(plan.family, plan.rows, weights)
+        blocks = plan.weight_memories * row_blocks(plan.family, plan.rows, weights)
     elif plan.weights == "loadable":
         blocks = plan.load_columns * blocks_for(plan.family, plan.rows, WORD_BITS)
     if plan.is_loadable:

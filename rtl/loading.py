@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from math import ceil
 
 from amaranth.hdl import *
@@ -72,14 +72,14 @@ class ImageLayout(data.StructLayout):
 
 
 def image_of(plans: Mapping[str, CorePlan]) -> bytes:
-    """What a host sends: for each core row after row, in a row the words of bank after bank, lowest
-    bits first and low byte first, and in the same way its parameters, an entry of the sweep a row;
-    then the CRC-16 of all that, high byte first."""
+    """What a host sends: for each core row after row, in a row the words of bank after bank, in a
+    bank of memory after memory, lowest bits first and low byte first, and in the same way its
+    parameters, an entry of the sweep a row; then the CRC-16 of all that, high byte first."""
     image = bytearray()
     for plan in ImageLayout(plans).plans.values():
-        size = 2 * ceil(plan.bank_lanes * len(plan.ports) * plan.weight_bits / WORD_BITS)
-        for row in zip(*bank_rows(plan), strict=True):
-            image += b"".join(bank.to_bytes(size, "little") for bank in row)
+        size = 2 * ceil(plan.row_bits / WORD_BITS)
+        for row in zip(*chain(*bank_rows(plan)), strict=True):
+            image += b"".join(part.to_bytes(size, "little") for part in row)
         for part in regions(plan)[1:]:
             image += b"".join(
                 row.to_bytes(2 * part.columns, "little") for row in parameter_rows(plan)

@@ -4,14 +4,38 @@ from amaranth.hdl import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from spikeloom.hls_model.errors import FitError
 from spikeloom.hls_model.network import EVENTS, Network, Output
 from spikeloom.rtl.core import Core
-from spikeloom.rtl.events import EventLayout, event_signature
+from spikeloom.rtl.events import EventLayout, PairLayout, token_layout
 from spikeloom.rtl.loading import ImageLayout
 from spikeloom.rtl.plan import CorePlan
 from spikeloom.rtl.streams import EventQueue, Fork, Merge, Source
 
-__all__ = ["NetworkCores"]
+__all__ = ["NetworkCores", "input_layouts"]
+
+
+def input_layouts(
+    network: Network, plans: dict[str, CorePlan]
+) -> dict[str, EventLayout | PairLayout]:
+    """The tokens of each input.
+
+    Raises
+    ------
+    FitError
+        If some of an input's populations take two events per cycle and others do not.
+    """
+    layouts = {}
+    for i in network.inputs:
+        found = {plans[p.target].events_per_cycle for p in network.out_of(i.name)}
+        if len(found) > 1:
+            raise FitError(
+                f"all populations that hear input {i.name!r} must take as many events per cycle, "
+                f"not {' and '.join(map(str, sorted(found)))}; give them the same events_per_cycle"
+            )
+        per_cycle = max(found, default=1)
+        layouts[i.name] = token_layout(i.size, network.event_range(i.name), per_cycle)
+    return layouts
 
 
 class NetworkCores(wiring.Component):
@@ -22,7 +46,7 @@ class NetworkCores(wiring.Component):
 
     Members
     -------
-    i_<input> : In, events of each input
+    i_<input> : In, events of each input, in pairs where its populations take two per cycle
     o : Out, the output population's events, or its readout at a sample's last step; a token ends
         each step
     o_<population>, o_<population>_<state> : Out, the same for each of the network's taps
@@ -35,8 +59,8 @@ class NetworkCores(wiring.Component):
         self.cores = {name: Core(plan) for name, plan in plans.items()}
         self.image = ImageLayout(plans)
         super().__init__(
-            {f"i_{i.name}": In(event_signature(i.size, network.event_range(i.name)))
-             for i in network.inputs}
+            {f"i_{name}": In(stream.Signature(layout))
+             for name, layout in input_layouts(network, plans).items()}
             | {name: Out(stream.Signature(self._layout(output)))
                for name, output in self.outputs.items()}
             | ({"load": In(self.image)} if self.image.plans else {})

@@ -13,6 +13,7 @@ from spikeloom.hls_model.ranges import BOOL, Range
 from spikeloom.rtl.families import Family
 from spikeloom.rtl.handover import handover_latency
 from spikeloom.rtl.memory import takes_blocks
+from spikeloom.rtl.pairs import check_events_per_cycle
 from spikeloom.rtl.pipeline import Schedule, schedule
 from spikeloom.rtl.queue import Queue
 
@@ -53,6 +54,8 @@ class CorePlan:
         behind its output register on a family with both
     weights : in block RAM that the ``bitstream`` fills; in one that is ``loadable`` besides; or in
         ``spram``, which is empty until it is loaded
+    events_per_cycle : 1; or 2, of an even and of an odd address, whose weights lie in memories of
+        their own (see :mod:`.pairs`)
     template : the network whose widths this core has; by default ``network`` itself
     """
 
@@ -65,6 +68,7 @@ class CorePlan:
     banks: int
     accumulators: str = "registers"
     weights: str = "bitstream"
+    events_per_cycle: int = 1
     template: Network | None = None
 
     def __post_init__(self) -> None:
@@ -97,6 +101,7 @@ class CorePlan:
                 f"{self.population!r} must have a projection, and its network an input, which "
                 "tell its core where a step ends"
             )
+        check_events_per_cycle(self.network, self.population, self.events_per_cycle)
 
     def _check_weights(self) -> None:
         if self.weights not in _WEIGHTS:
@@ -106,7 +111,8 @@ class CorePlan:
             )
         words = self.family.spram_words
         if self.weights == "spram" and self.rows > words:
-            needed = ceil(self.size / max(words // self.source_count, 1))
+            slots = max((words - self._zero_rows) // self._rows_per_slot, 1)
+            needed = ceil(self.size / slots)
             raise FitError(
                 f"weights of {self.population!r} have {self.rows} rows and SPRAM has {words}; "
                 + (f"use at least {needed} lanes" if words else "keep them in the bitstream")
@@ -133,8 +139,18 @@ class CorePlan:
 
     @property
     def load_columns(self) -> int:
-        """Words of 16 bits in which a row of all banks is loaded."""
-        return self.banks * ceil(self.bank_lanes * len(self.ports) * self.weight_bits / WORD_BITS)
+        """Words of 16 bits in which a row of all weight memories is loaded."""
+        return self.weight_memories * ceil(self.row_bits / WORD_BITS)
+
+    @property
+    def row_bits(self) -> int:
+        """Of a weight memory."""
+        return self.bank_lanes * len(self.ports) * self.weight_bits
+
+    @property
+    def weight_memories(self) -> int:
+        """In each bank, one for each event that comes in a cycle."""
+        return self.banks * self.events_per_cycle
 
     @property
     def size(self) -> int:
@@ -210,7 +226,17 @@ class CorePlan:
 
     @property
     def rows(self) -> int:
-        return self.source_count * self.slots
+        """Of a weight memory."""
+        return self._rows_per_slot * self.slots + self._zero_rows
+
+    @property
+    def _rows_per_slot(self) -> int:
+        return ceil(self.source_count / self.events_per_cycle)
+
+    @property
+    def _zero_rows(self) -> int:
+        """The last row, for events that are absent, where they can be."""
+        return self.events_per_cycle - 1
 
     @cached_property
     def weight_bits(self) -> int:
@@ -268,8 +294,8 @@ class CorePlan:
     @property
     def accumulate_latency(self) -> int:
         """Cycles from an operation's issue to its accumulators: memory, its output register, and
-        a product's register."""
-        return 3 if self.is_graded else 2
+        the registers of products and of their sum."""
+        return 2 + self.is_graded + (self.events_per_cycle > 1)
 
     @property
     def handover_latency(self) -> int:
@@ -363,9 +389,10 @@ class CorePlan:
             "banks": self.banks,
             "accumulators": self.accumulators,
             "weights": self.weights,
+            "events_per_cycle": self.events_per_cycle,
             "rows_per_event": self.slots,
             "sweep": self.sweep,
             "pipeline_latency": self.schedule.latency,
             "weight_bits": self.weight_bits,
-            "weight_memory_bits": self.rows * self.lanes * self.weight_bits * len(self.ports),
+            "weight_memory_bits": self.rows * self.row_bits * self.weight_memories,
         }

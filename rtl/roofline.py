@@ -1,9 +1,10 @@
 """The fewest cycles that a design's cores need for the events they process, and who sets them.
 
 A core with L lanes takes ⌈N/L⌉ cycles per arriving event (its weight memory delivers one row part
-per cycle) and ⌈N/U⌉ per step for its sweep. Cores run concurrently, so the slowest of them bounds a
-sample. Where a core's sweeps run beside its events, as with one slot, the larger of the two numbers
-bounds it; their sum is what a core needs that does one after the other.
+per cycle), or per two of them where it takes two at a time, and ⌈N/U⌉ per step for its sweep. Cores
+run concurrently, so the slowest of them bounds a sample. Where a core's sweeps run beside its
+events, as with one slot, the larger of the two numbers bounds it; their sum is what a core needs
+that does one after the other.
 
 Where events come over the host link, its bytes bound the samples per second as well.
 """
@@ -135,7 +136,8 @@ def roofline(
             for source, delay in plan.sources
         }
         total = float(sum(arriving.values()))
-        cores.append(CoreBound(name, total, total * plan.slots, float(steps * plan.sweep)))
+        read = total * plan.slots / plan.events_per_cycle
+        cores.append(CoreBound(name, total, read, float(steps * plan.sweep)))
         for projection in plan.projections:
             sent = arriving[projection.source, projection.delay]
             operations += sent * plan.size

@@ -5,7 +5,7 @@ waiting happens here, at the head of the event stream.
 """
 
 from amaranth.hdl import *
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.rtl.bank import OperationLayout
@@ -24,7 +24,8 @@ class Sequencer(wiring.Component):
 
     Members
     -------
-    i : In, event tokens; an event's address counts the rows of all sources
+    i : In, event tokens; an event's address counts the rows of all sources. The two events of a
+        pair are carried out at once, and one that is absent as the row of zeros
     operation : Out, registered
     start : Out, with the first operation of a sweep
     last : Out, with ``start``: the sweep closes a sample
@@ -34,7 +35,8 @@ class Sequencer(wiring.Component):
     def __init__(self, plan: CorePlan):
         self._plan = plan
         super().__init__({
-            "i":         In(event_signature(plan.source_count, plan.source_range)),
+            "i":         In(event_signature(
+                plan.source_count, plan.source_range, plan.events_per_cycle)),
             "operation": Out(OperationLayout(plan)),
             "start":     Out(1),
             "last":      Out(1),
@@ -51,10 +53,8 @@ class Sequencer(wiring.Component):
 
         m.d.comb += [
             operation.slot.eq(slot),
-            operation.row.eq(times(token.address, plan.slots) + slot),
-            operation.value.eq(token.value),
+            *self._fetch(operation, slot),
             operation.last.eq(token.last),
-            operation.held.eq(token.address < plan.held_count),
         ]
         with m.If(self.i.valid & ~token.end):
             m.d.comb += [operation.accumulate.eq(1), self.i.ready.eq(slot == plan.slots - 1)]
@@ -69,6 +69,24 @@ class Sequencer(wiring.Component):
             self.last.eq(start & token.last),
         ]
         return m
+
+    def _fetch(self, operation: data.View, slot: Signal) -> list:
+        """Which rows, times which values."""
+        plan, token = self._plan, self.i.payload
+        if plan.events_per_cycle == 1:
+            return [
+                operation.row.eq(times(token.address, plan.slots) + slot),
+                operation.value.eq(token.value),
+                operation.held.eq(token.address < plan.held_count),
+            ]
+        statements = []
+        for index, event in enumerate((token.even, token.odd)):
+            row = times(event.address, plan.slots) + slot
+            statements += [
+                operation.row[index].eq(Mux(event.valid, row, plan.rows - 1)),
+                operation.value[index].eq(event.value),
+            ]
+        return statements
 
     def _issue_sweep(self, m: Module, operation, slot: Signal, start: Signal) -> None:
         """Operations for each slot's parts, then, before the next slot's, a pause in which its

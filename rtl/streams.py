@@ -6,10 +6,10 @@ from amaranth.hdl import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikeloom.rtl.events import EventLayout
+from spikeloom.rtl.events import EventLayout, PairLayout, event_signature
 from spikeloom.rtl.queue import Queue
 
-__all__ = ["EventQueue", "Fork", "Merge", "Source"]
+__all__ = ["EventQueue", "Fork", "Merge", "Source", "ToPairs"]
 
 
 class EventQueue(wiring.Component):
@@ -29,7 +29,7 @@ class EventQueue(wiring.Component):
     i, o : event streams
     """
 
-    def __init__(self, layout: EventLayout, depth: int, leading: int = 0):
+    def __init__(self, layout: EventLayout | PairLayout, depth: int, leading: int = 0):
         self._layout = layout
         self._depth = depth
         self._leading = leading
@@ -149,6 +149,39 @@ class Merge(wiring.Component):
             taken |= is_event & ~is_stale
 
 
+class ToPairs(wiring.Component):
+    """Each event of a stream as a pair without the other event. Combinational.
+
+    Members
+    -------
+    i : In, tokens of :class:`.events.EventLayout`
+    o : Out, tokens of ``layout``
+    """
+
+    def __init__(self, layout: PairLayout):
+        super().__init__({
+            "i": In(event_signature(layout.addresses, layout.range)),
+            "o": Out(stream.Signature(layout)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        token, pair = self.i.payload, self.o.payload
+        m.d.comb += [
+            self.o.valid.eq(self.i.valid),
+            self.i.ready.eq(self.o.ready),
+            pair.end.eq(token.end),
+            pair.last.eq(token.last),
+        ]
+        for odd, event in enumerate((pair.even, pair.odd)):
+            m.d.comb += [
+                event.valid.eq(~token.end & (token.address[0] == odd)),
+                event.address.eq(token.address[1:]),
+                event.value.eq(token.value),
+            ]
+        return m
+
+
 class Fork(wiring.Component):
     """Gives each token of a stream to several consumers.
 
@@ -158,7 +191,7 @@ class Fork(wiring.Component):
     o0, o1, … : Out
     """
 
-    def __init__(self, layout: EventLayout, count: int):
+    def __init__(self, layout: EventLayout | PairLayout, count: int):
         self._count = count
         super().__init__(
             {"i": In(stream.Signature(layout))}

@@ -1,5 +1,7 @@
 """Packs the weights of a core, and the parameters of its neurons, into rows of memories."""
 
+from math import ceil
+
 import numpy as np
 from amaranth.hdl import Shape
 from amaranth.lib import data
@@ -36,20 +38,26 @@ def pack(words: np.ndarray, bits: int) -> list[int]:
     return [int.from_bytes(row.tobytes(), "little") for row in packed]
 
 
-def bank_rows(plan: CorePlan) -> list[list[int]]:
-    """Contents of each bank's weight memory.
+def bank_rows(plan: CorePlan) -> list[list[list[int]]]:
+    """Contents of each bank's weight memories, one for each event that comes in a cycle.
 
-    Row ``s · slots + r`` of a bank holds the weights from source ``s`` to the bank's lanes in slot
-    ``r``, lane by lane, and in a lane port by port. Lanes without a neuron have weight 0.
+    Of E memories, row ``s · slots + r`` of the e-th holds the weights from source ``E·s + e`` to
+    the bank's lanes in slot ``r``, lane by lane, and in a lane port by port. Lanes without a neuron
+    have weight 0, and so has what is left of a memory's rows.
     """
+    events = plan.events_per_cycle
+    sources = ceil(plan.source_count / events) * events
     padded = plan.slots * plan.lanes
-    weights = np.zeros((plan.source_count, padded, len(plan.ports)), dtype=np.int64)
+    weights = np.zeros((sources, padded, len(plan.ports)), dtype=np.int64)
     for projection in plan.projections:
         first = plan.offset(projection.source, projection.delay)
         columns = weights[first : first + projection.weights.shape[1], : plan.size]
         columns[:, :, plan.ports.index(projection.port)] += projection.weights.T
-    by_bank = weights.reshape(plan.rows, plan.banks, -1)
-    return [pack(by_bank[:, bank], plan.weight_bits) for bank in range(plan.banks)]
+    width = plan.bank_lanes * len(plan.ports)
+    memories = weights.reshape(-1, events, plan.slots, plan.banks, width).transpose(3, 1, 0, 2, 4)
+    rows = memories.reshape(plan.banks, events, -1, width)
+    zeros = [0] * (plan.rows - rows.shape[2])
+    return [[pack(part, plan.weight_bits) + zeros for part in bank] for bank in rows]
 
 
 def parameter_layout(plan: CorePlan) -> data.ArrayLayout:

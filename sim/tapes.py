@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,7 @@ import numpy.typing as npt
 from spikeloom.hls_model.network import EVENTS, Output
 from spikeloom.hls_model.reference import Result
 from spikeloom.hls_model.samples import InputEvents
-from spikeloom.rtl.events import EventLayout, shape_of
+from spikeloom.rtl.events import EventLayout, PairLayout, shape_of
 from spikeloom.rtl.plan import CorePlan
 from spikeloom.sim.bench import whole_bytes
 
@@ -34,32 +35,46 @@ def pack(fields: Fields) -> bytes:
 
 
 def token_fields(
-    layout: EventLayout,
+    layout: EventLayout | PairLayout,
     values: npt.NDArray[np.integer],
     is_sent: npt.NDArray[np.bool_] | None = None,
 ) -> Fields:
     """Event tokens of samples [samples, steps, size], ascending in each step, steps closed.
 
-    ``is_sent``, of a shape that broadcasts to that of ``values``, says which values are events;
-    by default those that are not 0.
+    The n-th event of an even address in a step makes a pair with the n-th of an odd one, where
+    ``layout`` has pairs. ``is_sent``, of a shape that broadcasts to that of ``values``, says which
+    values are events; by default those that are not 0.
     """
-    samples, steps, size = values.shape
-    is_token = np.ones((samples, steps, size + 1), dtype=bool)
-    is_token[:, :, :size] = values != 0 if is_sent is None else is_sent
-    position = np.flatnonzero(is_token)
-    address = position % (size + 1)
-    end = address == size
-    step = position // (size + 1) % steps
-    value = np.pad(values, ((0, 0), (0, 0), (0, 1))).reshape(-1)[position]
-    return [
-        (end.astype(np.int64), 1),
-        ((end & (step == steps - 1)).astype(np.int64), 1),
-        (np.where(end, 0, address), layout["address"].width),
-        (value.astype(np.int64), layout["value"].width),
-    ]
+    _, steps, size = values.shape
+    sent = np.broadcast_to(values != 0 if is_sent is None else is_sent, values.shape)
+    flat, sent = values.reshape(-1, size), sent.reshape(-1, size)
+    is_paired = isinstance(layout, PairLayout)
+    every = 2 if is_paired else 1
+    counts = [sent[:, first::every].sum(axis=1) for first in range(every)]
+    longest = np.max(counts, axis=0)
+    end = np.cumsum(longest + 1) - 1
+
+    def column(at: npt.NDArray[np.int64], content: Any) -> npt.NDArray[np.int64]:
+        words = np.zeros(end[-1] + 1, dtype=np.int64)
+        words[at] = content
+        return words
+
+    fields: Fields = [(column(end, 1), 1), (column(end[steps - 1 :: steps], 1), 1)]
+    for first, count in enumerate(counts):
+        event = layout[("even", "odd")[first]].shape if is_paired else layout
+        step, address = np.nonzero(sent[:, first::every])
+        place = np.arange(len(step)) - (np.cumsum(count) - count)[step]
+        at = (end - longest)[step] + place
+        if is_paired:
+            fields.append((column(at, 1), 1))
+        fields += [
+            (column(at, address), event["address"].width),
+            (column(at, flat[step, every * address + first]), event["value"].width),
+        ]
+    return fields
 
 
-def write_input(path: Path, layout: EventLayout, events: InputEvents) -> None:
+def write_input(path: Path, layout: EventLayout | PairLayout, events: InputEvents) -> None:
     """Append an input's tokens."""
     _append(path, token_fields(layout, events.sent))
 

@@ -6,6 +6,7 @@ Independent of the benches of ``spikeloom.sim``: tokens are made and results are
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from amaranth.sim import Simulator
@@ -13,17 +14,43 @@ from amaranth.sim import Simulator
 from spikeloom.hls_model import EVENTS, Network, Result, simulate
 from spikeloom.hls_model.samples import to_events
 from spikeloom.rtl.design import Design
+from spikeloom.rtl.events import PairLayout
+
+PAIR = ("even", "odd")
 
 _PATIENCE = 20_000
 """Cycles without a result after which a design is stuck."""
 
 
-def tokens_of(sample: np.ndarray, rng: np.random.Generator) -> Iterator[dict[str, int]]:
-    """Event tokens of [steps, size], a step's events in random order."""
+def tokens_of(
+    sample: np.ndarray, rng: np.random.Generator, is_paired: bool = False
+) -> Iterator[dict[str, Any]]:
+    """Event tokens of [steps, size], a step's events in random order, pairs with gaps in them."""
     for t, step in enumerate(sample):
-        for address in rng.permutation(np.flatnonzero(step)):
-            yield {"address": int(address), "value": int(step[address])}
+        addresses = rng.permutation(np.flatnonzero(step))
+        if is_paired:
+            yield from pairs_of(addresses, step, rng)
+        else:
+            for address in addresses:
+                yield {"address": int(address), "value": int(step[address])}
         yield {"end": 1, "last": int(t == len(sample) - 1)}
+
+
+def pairs_of(
+    addresses: np.ndarray, step: np.ndarray, rng: np.random.Generator
+) -> Iterator[dict[str, Any]]:
+    """Pairs of which either event, or both, may be absent."""
+    waiting = {name: [int(a) for a in addresses if a % 2 == n] for n, name in enumerate(PAIR)}
+    while any(waiting.values()):
+        token = {}
+        for name, left in waiting.items():
+            if left and rng.random() < 0.8:
+                address = left.pop()
+                token[name] = {"valid": 1, "address": address // 2, "value": int(step[address])}
+            else:
+                # What an absent event would be means nothing.
+                token[name] = {"valid": 0, "address": int(rng.integers(2)), "value": 1}
+        yield token
 
 
 def expected_output(network: Network, result: Result) -> list[tuple[int, int, int, int]]:
@@ -73,8 +100,9 @@ def replay(
     def play(name: str, values: np.ndarray):
         async def testbench(ctx):
             stream = getattr(cores, f"i_{name}")
+            is_paired = isinstance(stream.payload.shape(), PairLayout)
             for sample in values:
-                for token in tokens_of(sample, rng):
+                for token in tokens_of(sample, rng, is_paired):
                     while rng.random() < gaps:
                         await ctx.tick()
                     ctx.set(stream.payload, token)

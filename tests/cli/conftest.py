@@ -136,6 +136,7 @@ class Chain:
                     units=options["units"],
                     accumulators="registers",
                     weights=options["weights"],
+                    events_per_cycle=options["events_per_cycle"],
                     template=None,
                 )
                 for p in network.populations

@@ -146,7 +146,7 @@ def test_accumulators_stay_in_their_range(tmp_path):
 def test_a_wrong_weight_is_found(tmp_path):
     p = plan()
     rows = bank_rows(p)[0]
-    rows[1] ^= 1
+    rows[0][1] ^= 1
     assert not holds(Exact(Bank(p, rows), p), tmp_path, depth=8)
 
 

@@ -7,7 +7,7 @@ from amaranth.hdl import Module, Signal, signed, unsigned
 from amaranth.sim import Simulator
 
 from spikeloom.hls_model import BOOL, Range
-from spikeloom.rtl.events import EventLayout, event_signature, shape_of, times
+from spikeloom.rtl.events import EventLayout, PairLayout, event_signature, shape_of, times
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,21 @@ def test_products_with_constants(constant):
     simulator = Simulator(m)
     simulator.add_testbench(testbench)
     simulator.run()
+
+
+@pytest.mark.parametrize(
+    ("size", "range", "address", "value"),
+    [(2, BOOL, 0, 0), (3, BOOL, 1, 0), (784, BOOL, 9, 0), (5, Range(-4, 3), 2, 3)],
+)
+def test_pairs(size, range, address, value):
+    """Two events, each with half of its address."""
+    layout = event_signature(size, range, per_cycle=2).create().payload.shape()
+    assert isinstance(layout, PairLayout)
+    assert (layout.addresses, layout.range) == (size, range)
+    assert [(n, f.offset) for n, f in layout] == [
+        ("end", 0), ("last", 1), ("even", 2), ("odd", 3 + address + value),
+    ]  # fmt: skip
+    for event in ("even", "odd"):
+        assert [(n, f.width) for n, f in layout[event].shape] == [
+            ("valid", 1), ("address", address), ("value", value),
+        ]  # fmt: skip

@@ -14,6 +14,7 @@ from amaranth.sim import Simulator
 from spikeloom.hls_model import LIF, Input, Network, Output, Population, Projection, Range, simulate
 from spikeloom.hls_model.errors import FitError
 from spikeloom.rtl.design import Design
+from spikeloom.rtl.events import PairLayout
 from spikeloom.rtl.exchange import reload
 from spikeloom.rtl.families import FAMILIES
 from spikeloom.rtl.firmware import firmware
@@ -55,6 +56,14 @@ def design_of(network, **weights):
         for name, knob in knobs.items()
     }
     return Design(network, UP5K, 48.0, plans)
+
+
+def _with_events(design, **per_cycle):
+    plans = {
+        name: dataclasses.replace(plan, events_per_cycle=per_cycle.get(name, 1))
+        for name, plan in design.plans.items()
+    }
+    return dataclasses.replace(design, plans=plans)
 
 
 def test_an_image_is_rows_of_words_and_a_crc():
@@ -158,8 +167,14 @@ def readout(design, image, sample):
             await ctx.tick()
         await ctx.tick().repeat(5)
         assert ctx.get(board.loader.complete)
+        is_paired = isinstance(source.payload.shape(), PairLayout)
         for t, step in enumerate(sample):
             tokens = [{"address": int(n)} for n in np.flatnonzero(step)]
+            if is_paired:
+                tokens = [
+                    {("even", "odd")[n % 2]: {"valid": 1, "address": int(n) // 2}}
+                    for n in np.flatnonzero(step)
+                ]
             for token in (*tokens, {"end": 1, "last": t == len(sample) - 1}):
                 ctx.set(source.payload, token)
                 ctx.set(source.valid, 1)
@@ -224,10 +239,13 @@ def loads(image, tag):
     ]
 
 
+@pytest.mark.parametrize("events_per_cycle", [1, 2])
 @pytest.mark.parametrize("kinds", [{"a": "spram"}, {"a": "loadable", "b": "loadable"}], ids=str)
-def test_loaded_weights_are_those_that_count(kinds):
+def test_loaded_weights_are_those_that_count(kinds, events_per_cycle):
     mine, theirs = network_of(0), network_of(1)
-    design, other = design_of(mine, **kinds), design_of(theirs, **kinds)
+    design, other = (
+        _with_events(design_of(network, **kinds), a=events_per_cycle) for network in (mine, theirs)
+    )
     sample = np.ones((4, 6), dtype=int)
     expected = Network(
         mine.inputs, mine.populations,

@@ -54,6 +54,19 @@ def test_golden():
     assert figures["operations_per_cycle"] == 70 / 60
 
 
+def test_two_events_are_read_in_a_cycle():
+    network = Network(
+        (Input("i", (5,)),),
+        (Population("h", 6, LIF12, {"threshold": 3}),),
+        (Projection("i", "h", np.ones((6, 5), int)),),
+        Output("h"),
+    )
+    plan = CorePlan(network, "h", FAMILIES["ecp5"], 60.0, 2, 1, 1, events_per_cycle=2)
+    result = roofline({"h": plan}, EVENTS, cycles=30.0)
+    assert (result.cores[0].events, result.cores[0].memory) == (6, 6 * 3 / 2)
+    assert result.operations == 6 * 6
+
+
 def test_sweeps_can_bind():
     assert roofline(plans(6, 1), EVENTS, 30.0).limit == "sweep of h"
 

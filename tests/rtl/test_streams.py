@@ -7,8 +7,8 @@ from amaranth.sim import Simulator
 from streams import end, event, transfer
 
 from spikeloom.hls_model import BOOL, Range
-from spikeloom.rtl.events import EventLayout
-from spikeloom.rtl.streams import EventQueue, Fork, Merge, Source
+from spikeloom.rtl.events import EventLayout, PairLayout
+from spikeloom.rtl.streams import EventQueue, Fork, Merge, Source, ToPairs
 
 PLAIN = EventLayout(8, BOOL)
 GRADED = EventLayout(5, Range(-4, 3))
@@ -152,3 +152,32 @@ def test_merge_passes_a_token_per_cycle():
     received = transfer(merge, {"i0": tokens, "i1": tokens}, ["o"])["o"]
     assert len(received) == 21
     assert received[-1][0] - received[0][0] == 20
+
+
+def test_each_event_becomes_half_of_a_pair():
+    pairs = ToPairs(PairLayout(5, Range(-4, 3)))
+    seen = []
+
+    async def testbench(ctx):
+        ctx.set(pairs.o.ready, 1)
+        for token in [event(3, -4), event(4, 2), end(), end(1)]:
+            ctx.set(pairs.i.payload, token)
+            ctx.set(pairs.i.valid, 1)
+            assert (ctx.get(pairs.o.valid), ctx.get(pairs.i.ready)) == (1, 1)
+            pair = ctx.get(pairs.o.payload)
+            events = {
+                name: (half.address, half.value)
+                for name, half in (("even", pair.even), ("odd", pair.odd))
+                if half.valid
+            }
+            seen.append((pair.end, pair.last, events))
+        ctx.set(pairs.i.valid, 0)
+        ctx.set(pairs.o.ready, 0)
+        assert (ctx.get(pairs.o.valid), ctx.get(pairs.i.ready)) == (0, 0)
+
+    simulator = Simulator(pairs)
+    simulator.add_testbench(testbench)
+    simulator.run()
+    assert seen == [
+        (0, 0, {"odd": (1, -4)}), (0, 0, {"even": (2, 2)}), (1, 0, {}), (1, 1, {}),
+    ]  # fmt: skip

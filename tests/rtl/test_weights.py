@@ -6,7 +6,7 @@ import networks
 import numpy as np
 import pytest
 
-from spikeloom.hls_model import Input, Network, Output, Population, Projection, Range
+from spikeloom.hls_model import LIF, Input, Network, Output, Population, Projection, Range
 from spikeloom.rtl.families import FAMILIES
 from spikeloom.rtl.plan import CorePlan
 from spikeloom.rtl.weights import bank_rows, pack
@@ -43,11 +43,11 @@ def test_every_weight_is_at_its_place(seed):
     banks = int(rng.choice(networks.divisors(lanes // units)))
     plan = CorePlan(network, "p", FAMILIES["ecp5"], 100.0, lanes, units, banks)
     rows = bank_rows(plan)
-    assert [len(r) for r in rows] == [plan.rows] * banks
+    assert [[len(r) for r in bank] for bank in rows] == [[plan.rows]] * banks
 
     def read(row, neuron, port):
         bank, lane = divmod(neuron % lanes, plan.bank_lanes)
-        word = rows[bank][row * plan.slots + neuron // lanes]
+        word = rows[bank][0][row * plan.slots + neuron // lanes]
         field = word >> 5 * (lane * 2 + ("x", "gate").index(port)) & 31
         return field - 32 if field & 16 else field
 
@@ -60,3 +60,20 @@ def test_every_weight_is_at_its_place(seed):
                 assert read(row, neuron_index, port) == expected
     for padding in range(size, plan.slots * lanes):
         assert all(read(row, padding, "x") == 0 for row in range(7))
+
+
+def test_even_and_odd_sources_have_memories_of_their_own():
+    """Three sources, two slots of two lanes, one of them without a neuron."""
+    weights = np.array([[1, 2, 3], [-1, -2, -3], [4, 5, 6]])
+    network = Network(
+        (Input("i", (3,)),),
+        (Population("p", 3, LIF(Range.signed(8)), {"threshold": 1}),),
+        (Projection("i", "p", weights, bits=4),),
+        Output("p"),
+    )
+    plan = CorePlan(network, "p", FAMILIES["ecp5"], 100.0, 2, 1, 2, events_per_cycle=2)
+    # Of source 0 and then 2, or 1 and then nothing; slot after slot; zeros for absent events.
+    assert bank_rows(plan) == [
+        [[1, 4, 3, 6, 0], [2, 5, 0, 0, 0]],
+        [[0xF, 0, 0xD, 0, 0], [0xE, 0, 0, 0, 0]],
+    ]

@@ -177,6 +177,31 @@ def test_held_input():
     assert events["i"] * 7 == pytest.approx(once)
 
 
+def test_two_events_per_cycle():
+    """Through Verilog: graded events in several slots, a population behind them, empty steps."""
+    rng = np.random.default_rng(22)
+    network = Network(
+        (Input("i", (31,), Range(-3, 4)),),
+        (
+            Population("a", 12, LIF(Range.signed(12)), {"threshold": 40}),
+            Population("b", 5, LIF(Range.signed(10)), {"threshold": 9}),
+        ),
+        (
+            Projection("i", "a", rng.integers(-8, 8, (12, 31))),
+            Projection("a", "b", rng.integers(-8, 8, (5, 12))),
+        ),
+        Output("b"),
+    )
+    design = networks.design_of(network, a=(6, 1, 2, "memory", "bitstream", 2), b=(5, 5, 1))
+    samples = networks.random_samples(rng, network, 20, 7)
+    assert simulate(network, samples).spikes["b"].any()
+    alone = cosimulate(design, samples)
+    # Less than a single event per cycle would take, and no less than two.
+    one_by_one = alone.roofline.cores[0].events * design.plans["a"].slots
+    assert one_by_one / 2 < alone.cycles_per_sample["mean"] < one_by_one
+    assert cosimulate(design, samples, gaps=0.3, stalls=0.3, isolate=False).samples == 20
+
+
 def delivered(network, samples):
     """Events per sample that the recurrent projection of ``a`` delivers before the last step."""
     return (simulate(network, samples).spikes["a"][:, :-1] != 0).sum() / len(samples["i"])

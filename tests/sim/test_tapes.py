@@ -7,7 +7,7 @@ import numpy as np
 
 from spikeloom.hls_model import LIF, Input, Network, Output, Population, Projection, Range, simulate
 from spikeloom.hls_model.samples import InputEvents
-from spikeloom.rtl.events import EventLayout
+from spikeloom.rtl.events import EventLayout, PairLayout
 from spikeloom.sim.tapes import pack, probe_fields, token_fields, write_input, write_output
 
 
@@ -32,6 +32,19 @@ def test_tokens_ascend_in_a_step_and_close_it():
 def test_each_sample_closes_on_its_own():
     fields = token_fields(EventLayout(1, Range(0, 1)), np.zeros((3, 2, 1), dtype=int))
     assert [last for _, last, _, _ in columns(fields)] == [0, 1] * 3
+
+
+def test_pairs_are_filled_up_from_both_sides():
+    """Even addresses 0, 2, 4 and odd ones 1, 3; a step of even events alone, and one of none."""
+    layout = PairLayout(5, Range(-4, 3))
+    fields = token_fields(layout, np.array([[[1, 0, 2, -4, 3], [0, 0, 3, 0, 0], [0] * 5]]))
+    # end, last; then valid, address and value of each.
+    assert columns(fields) == [
+        (0, 0, 1, 0, 1, 1, 1, -4), (0, 0, 1, 1, 2, 0, 0, 0), (0, 0, 1, 2, 3, 0, 0, 0),
+        (1, 0, 0, 0, 0, 0, 0, 0), (0, 0, 1, 1, 3, 0, 0, 0), (1, 0, 0, 0, 0, 0, 0, 0),
+        (1, 1, 0, 0, 0, 0, 0, 0),
+    ]  # fmt: skip
+    assert sum(width for _, width in fields) == layout.size
 
 
 def test_held_input_is_played_every_step(tmp_path):

@@ -77,6 +77,15 @@ Lanes = Annotated[
 Units = Annotated[
     int | None, typer.Option(metavar="U", min=1, help="Neurons that a sweep takes at once.")
 ]
+EventsPerCycle = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=1,
+        max=2,
+        help="2: inputs send pairs of an even and an odd address. [default: 1]",
+    ),
+]
 TargetMhz = Annotated[
     float | None, typer.Option(metavar="F", min=1, help="Clock to reach, in MHz.")
 ]
@@ -127,6 +136,7 @@ def build(
     held: Held = None,
     lanes: Lanes = None,
     units: Units = None,
+    events_per_cycle: EventsPerCycle = None,
     target_mhz: TargetMhz = None,
     baud: Baud = None,
     fit: Fit = None,
@@ -156,6 +166,7 @@ def build(
         held=held,
         lanes=lanes,
         units=units,
+        events_per_cycle=events_per_cycle,
         target_mhz=target_mhz,
         baud=baud,
         fit=fit.value if fit else None,
@@ -245,6 +256,7 @@ def generate(
     board: SomeBoard = None,
     lanes: Lanes = None,
     units: Units = None,
+    events_per_cycle: EventsPerCycle = None,
     target_mhz: TargetMhz = None,
     baud: Baud = None,
     fit: Fit = None,
@@ -262,6 +274,7 @@ def generate(
         board=board,
         lanes=lanes,
         units=units,
+        events_per_cycle=events_per_cycle,
         target_mhz=target_mhz,
         baud=baud,
         fit=fit.value if fit else None,

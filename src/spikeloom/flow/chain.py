@@ -90,6 +90,7 @@ _CHAIN = (
             "board",
             "lanes",
             "units",
+            "events_per_cycle",
             "target_mhz",
             "baud",
             "fit",

@@ -33,6 +33,7 @@ class Settings:
         no step axis
     board : see ``spikeloom boards``
     lanes, units : accumulators that an event feeds at once; neurons that a sweep takes at once
+    events_per_cycle : 1, or 2: inputs send pairs of an even and an odd address
     target_mhz : the clock to reach
     baud : bits per second of the board's link
     fit : ``latency`` (the default) or ``area``
@@ -55,6 +56,7 @@ class Settings:
     board: str | None = None
     lanes: int | None = None
     units: int | None = None
+    events_per_cycle: int = 1
     target_mhz: float | None = None
     baud: int | None = None
     fit: str | None = None
