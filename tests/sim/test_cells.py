@@ -28,6 +28,9 @@ from spikeloom.rtl.verilog import to_verilog
 from spikeloom.sim.cells import MODELLED, _read_shared, cell_models
 from spikeloom.sim.verilator import Recipe, compile_simulator
 
+WRONG = "wrong"
+"""Name of a memory whose cells hold a wrong bit."""
+
 CYCLES = 20_000
 """More than twice the addresses of the deepest memory."""
 
@@ -90,6 +93,7 @@ def components(family):
     ice40 = ((256, 16), (300, 8), (600, 4), (1100, 2))
     full = {"ice40": ice40, "ecp5": ecp5, "gowin": gowin}[family]
     rows = {f"rows_{d}_{w}": RowMemory(contents(d, w), w) for d, w in (*full, (700, 41))}
+    rows |= {f"{WRONG}_{d}_{w}": RowMemory(contents(d, w), w) for d, w in full[:1]}
     ports = {f"port_{d}_{w}": TwoPortMemory(contents(d, w), w) for d, w in ((600, 40), (20, 5))}
     scratch = {f"scratch_{d}_{w}": Scratch(w, contents(d, w)) for d, w in ((300, 20), (16, 6))}
     inferred = {f"inferred_{d}_{w}": Inferred(d, w, transparent=w in (2, 18)) for d, w in full}
@@ -193,11 +197,8 @@ def shifted(register, times):
     return Cat(bits)
 
 
-@pytest.fixture(scope="module", params=MODELLED)
-def synthesised(request, tmp_path_factory):
-    """Family, and the folder with the netlist of its memories."""
-    family = request.param
-    folder = tmp_path_factory.mktemp(family)
+def synthesise(family, folder):
+    """The netlist of the family's memories, one of them with a wrong bit."""
     parts = Parts(family)
     m = Module()
     m.domains.sync = domain = ClockDomain(reset_less=True)
@@ -210,10 +211,20 @@ def synthesised(request, tmp_path_factory):
     (folder / "top.il").write_text(text)
     device = next(d for d in DEVICES.values() if d.family == family)
     _synthesise(find_tool(YOSYS), FLOWS[family], device, folder)
-    return family, folder
+    netlist = json.loads((folder / "top.json").read_text())
+    cells = netlist["modules"]["top"]["cells"]
+    [block] = (
+        cell["parameters"]
+        for name, cell in cells.items()
+        if name.startswith(f"parts.{WRONG}_") and cell["type"] in BLOCKS
+    )
+    [initial] = {"INIT_5", "INITVAL_05", "INIT_RAM_05"} & block.keys()
+    block[initial] = flipped(block[initial], 7)
+    (folder / "top.json").write_text(json.dumps(netlist))
+    return cells.values()
 
 
-def simulate(family, netlist, models):
+def simulate(family, netlist):
     """Names of the memories that were ever wrong."""
     bench = Bench(family)
     names = list(bench._parts.parts)
@@ -222,7 +233,7 @@ def simulate(family, netlist, models):
             "control.vlt": "`verilator_config\nlint_off\n",
             "bench.v": to_verilog(bench, "bench"),
             "top.v": netlist_verilog(netlist),
-            "cells.v": models,
+            "cells.v": cell_models(family),
         },
         main=Path(__file__).with_name("clocked.cpp"),
         runtime=("verilated", "verilated_threads"),
@@ -235,10 +246,11 @@ def simulate(family, netlist, models):
     return [name for n, name in enumerate(names) if wrong >> n & 1]
 
 
-def test_memories_of_cells_are_our_own(synthesised):
-    family, folder = synthesised
-    assert simulate(family, folder / "top.json", cell_models(family)) == []
-    cells = json.loads((folder / "top.json").read_text())["modules"]["top"]["cells"].values()
+@pytest.mark.parametrize("family", MODELLED)
+def test_memories_of_cells_are_our_own_and_a_wrong_bit_is_found(family, tmp_path):
+    cells = synthesise(family, tmp_path)
+    [wrong] = simulate(family, tmp_path / "top.json")
+    assert wrong.startswith(WRONG)
     assert modes(cells) >= MODES[family]
 
 
@@ -276,22 +288,6 @@ MODES = {
         ("SDPX9B", "BIT_WIDTH", 36), ("SPX9", "WRITE_MODE", 2), ("DPX9B", "WRITE_MODE", 1),
     },
 }  # fmt: skip
-
-
-def test_a_wrong_bit_of_contents_is_found(synthesised, tmp_path):
-    family, folder = synthesised
-    if family != "gowin":
-        pytest.skip("whole designs show it for iCE40 and ECP5")
-    netlist = json.loads((folder / "top.json").read_text())
-    cells = netlist["modules"]["top"]["cells"]
-    [block] = (
-        cell["parameters"]
-        for name, cell in cells.items()
-        if name.startswith("parts.rows_512_36.") and cell["type"] in BLOCKS
-    )
-    block["INIT_RAM_05"] = flipped(block["INIT_RAM_05"], 7)
-    (tmp_path / "top.json").write_text(json.dumps(netlist))
-    assert simulate(family, tmp_path / "top.json", cell_models(family)) == ["rows_512_36"]
 
 
 def flipped(bits, place):
