@@ -47,6 +47,8 @@ class Device:
     lut4, ff, dsp : int
         4-input tables, flip-flops, multiplier blocks (iCE40 and ECP5: 16x16 and 18x18 bit).
         Carry cells take the place of tables, one each.
+    lut_rams : int or None
+        RAMs of 16 words of 4 bits that tables can be; None: there are none, or more than tables.
     bram, spram : BlockRam
         Block RAM (initialised by the bitstream) and single-port RAM (not initialised).
     synth_options : tuple of str
@@ -72,10 +74,12 @@ class Device:
     nextpnr_options: tuple[str, ...]
     packer_options: tuple[str, ...]
     datasheet: str
+    lut_rams: int | None = None
 
     @property
     def resources(self) -> dict[str, int]:
-        """What there is of each resource of a report: ``lut4 ff carry bram spram dsp``."""
+        """What there is of each resource of a report: ``lut4 ff carry bram spram dsp``, and
+        ``lutram`` where it is scarce."""
         return {
             "lut4":  self.lut4,
             "ff":    self.ff,
@@ -83,7 +87,7 @@ class Device:
             "bram":  self.bram.count,
             "spram": self.spram.count,
             "dsp":   self.dsp,
-        }
+        } | ({} if self.lut_rams is None else {"lutram": self.lut_rams})
 
 
 _NO_SPRAM = BlockRam(count=0, bits=0, width=0)
@@ -165,6 +169,7 @@ DEVICES = MappingProxyType({device.name: device for device in (
         # The board's buttons and LEDs share pins with the configuration interfaces.
         packer_options=("-d", "GW1N-9C", "--sspi_as_gpio", "--mspi_as_gpio"),
         datasheet="Gowin DS117, GW1NR series",
+        lut_rams=270,
     ),
     Device(
         name="GW2AR-18",
@@ -180,5 +185,6 @@ DEVICES = MappingProxyType({device.name: device for device in (
         nextpnr_options=("--device", "GW2AR-LV18QN88C8/I7", "--vopt", "family=GW2A-18C"),
         packer_options=("-d", "GW2A-18C", "--sspi_as_gpio", "--mspi_as_gpio"),
         datasheet="Gowin DS226, GW2AR series",
+        lut_rams=648,
     ),
 )})

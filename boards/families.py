@@ -173,12 +173,15 @@ _GOWIN = Flow(
         "bram":  ((_GOWIN_BLOCK_RAM, 1),),
         "spram": (),
         "dsp":   (("MULT18X18", 1), ("MULT9X9", 1)),
+        "lutram": ((r"RAM16S(DP)?4", 1),),
     }),
     bels=MappingProxyType({
-        # Those of adders and memories are among them.
-        "lut4":  (("LUT4", 1),),
+        # A table in front of each register that is behind no other is among those that nextpnr
+        # counts once it has placed; those in whose places adders and memories lie are not.
+        "lut4":  (("LUT4", 1), ("ALU", 1), ("RAM16SDP4", 8)),
         "ff":    (("DFF", 1),),
         "carry": (("ALU", 1),),
+        "lutram": (("RAM16SDP4", 1),),
     }),
 )
 

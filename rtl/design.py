@@ -55,6 +55,7 @@ class Design:
         cycles = [token_cycles(self.plans, sample) for sample in events]
         return {
             "lut4": needed.luts,
+            "lutram": needed.lut_rams,
             "bram": needed.blocks,
             "spram": needed.sprams,
             "dsp": ceil(needed.multipliers),

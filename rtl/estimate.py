@@ -5,10 +5,18 @@ from dataclasses import dataclass
 from math import ceil
 
 from spikeloom.rtl.blocks import Block, find_block
-from spikeloom.rtl.emitter import kept_bits
-from spikeloom.rtl.events import shape_of, token_layout
+from spikeloom.rtl.events import shape_of
 from spikeloom.rtl.families import Family
 from spikeloom.rtl.loading import regions
+from spikeloom.rtl.lut_ram import (
+    emitter_queues,
+    input_queues,
+    is_queue_in_block,
+    lut_ram_luts,
+    lut_ram_registers,
+    lut_rams,
+    state_bits,
+)
 from spikeloom.rtl.memory import takes_blocks
 from spikeloom.rtl.plan import WORD_BITS, CorePlan
 from spikeloom.rtl.weights import parameter_layout, parameters_take_blocks
@@ -35,15 +43,6 @@ _NEURON = {True: 1.0, False: 1.3}
 """Tables per bit of a neuron's operators: with registers to spare, and where these pack with
 them."""
 
-_MOST_LUT_RAM_WORDS = 64
-"""Of a queue for which Yosys takes no block RAM, where there is look-up-table RAM."""
-
-_LUT_RAM_BITS, _LUT_RAM_WORDS = 4, 16
-"""Of the smallest look-up-table RAM, which takes four tables."""
-
-_LUT_RAM_TABLES = 6
-"""What that costs, writing and choosing between several included."""
-
 _LINK_LUTS = {True: 255, False: 430}
 """The host link, with clock and reset: where registers come with the tables, and where each of them
 may take one."""
@@ -60,21 +59,24 @@ class Estimate:
 
     Attributes
     ----------
-    luts : 4-input look-up tables, adders included
+    luts : 4-input look-up tables, with those that adders, look-up-table RAMs and, where none are to
+        spare, registers take
     blocks : block RAMs
     sprams : SPRAMs
     multipliers : hardware multipliers of the family's full width
+    lut_rams : look-up-table RAMs of 16 words of 4 bits
     """
 
     luts: int
     blocks: int
     sprams: int = 0
     multipliers: float = 0
+    lut_rams: int = 0
 
 
 def estimate(plan: CorePlan) -> Estimate:
     """Resources of ``plan`` on its family."""
-    return Estimate(_luts(plan), _blocks(plan), _sprams(plan), _multipliers(plan))
+    return Estimate(_luts(plan), _blocks(plan), _sprams(plan), _multipliers(plan), lut_rams(plan))
 
 
 def total(estimates: Iterable[Estimate]) -> Estimate:
@@ -85,6 +87,7 @@ def total(estimates: Iterable[Estimate]) -> Estimate:
         sum(e.blocks for e in needed),
         sum(e.sprams for e in needed),
         sum(e.multipliers for e in needed),
+        sum(e.lut_rams for e in needed),
     )
 
 
@@ -98,7 +101,7 @@ def link_estimate(family: Family, is_loadable: bool = False) -> Estimate:
     """The host link with clock and reset."""
     # Those of an iCE40 have 256 words of 16 bits.
     has_larger_blocks = _block(family).shapes[-1][1] > 16
-    luts = _LINK_LUTS[has_larger_blocks] + _LOADER_LUTS * is_loadable
+    luts = _LINK_LUTS[family.has_spare_registers] + _LOADER_LUTS * is_loadable
     return Estimate(luts, _LINK_BLOCKS[has_larger_blocks])
 
 
@@ -110,7 +113,7 @@ def _luts(plan: CorePlan) -> int:
     bank = _accumulator_luts(plan) + _register_luts(plan)
     fixed = _FIXED_LUTS[plan.family.has_spare_registers]
     emitter = fixed + _EMITTER_LUTS[plan.family.has_spare_registers] * (plan.units - 1)
-    around = emitter + _queue_luts(plan) + _handover_luts(plan, sums) + _row_luts(plan)
+    around = emitter + lut_ram_luts(plan) + _handover_luts(plan, sums) + _row_luts(plan)
     return round(_ROUTED * (bank + neuron + around))
 
 
@@ -119,7 +122,13 @@ def _register_luts(plan: CorePlan) -> int:
     if plan.family.has_spare_registers:
         return 0
     weights = plan.weight_memories * plan.row_bits
-    return weights + _BANK_REGISTERS * plan.banks
+    luts = weights + _BANK_REGISTERS * plan.banks + lut_ram_registers(plan)
+    if not plan.family.has_adder_registers:
+        sums = sum(shape_of(plan.accumulator_range(port)).width for port in plan.ports)
+        # Those of a memory with more than two slots are written a cycle late.
+        slots = plan.slots if plan.accumulators == "registers" else int(plan.slots > 2)
+        luts += plan.lanes * sums * slots
+    return luts
 
 
 def _row_luts(plan: CorePlan) -> int:
@@ -128,19 +137,19 @@ def _row_luts(plan: CorePlan) -> int:
     luts = 0.0
     if plan.weights == "bitstream":
         luts += plan.weight_memories * _selecting_luts(plan.family, plan.rows, weights)
-    if plan.is_loadable and not parameters_take_blocks(plan):
-        words = ceil(plan.sweep / _LUT_RAM_WORDS)
-        luts += _LUT_RAM_TABLES * ceil(parameter_layout(plan).size / _LUT_RAM_BITS) * words
-    elif parameters := parameter_layout(plan).size:
+    if not plan.is_loadable and (parameters := parameter_layout(plan).size):
         luts += _selecting_luts(plan.family, plan.sweep, parameters)
     return round(luts)
 
 
 def _selecting_luts(family: Family, rows: int, bits: int) -> float:
+    """Of a :class:`.RowMemory`: choosing between the block RAMs above each other, or all of it."""
     block = _block(family)
     if rows * bits <= block.worth:
-        return rows * bits / 16
-    return (ceil(rows / block.shape_for(rows, bits)[0]) - 1) * bits / 2
+        # Tables of 16 rows; without wide multiplexers, one more chooses between two.
+        return (2 * ceil(rows / 16) - 1) * bits
+    levels = ceil(rows / block.shape_for(rows, bits)[0])
+    return (levels - 1) * bits * (1 if block.worth else 0.5)
 
 
 def _adder_luts(family: Family, width: int) -> int:
@@ -150,45 +159,12 @@ def _adder_luts(family: Family, width: int) -> int:
     return width
 
 
-def _input_queues(plan: CorePlan) -> list[tuple[int, int]]:
-    """Words and bits of the queues in front of a core that lie in a memory."""
-    queues = []
-    for name, delay in plan.sources:
-        size = plan.network.node(name).size
-        words = delay * (size + 1) if delay else plan.input_queue - 1
-        layout = token_layout(size, plan.source_range, plan.events_per_cycle)
-        queues.append((words, layout.size))
-    return [(words, bits) for words, bits in queues if words]
-
-
-def _is_in_block(words: int, family: Family) -> bool:
-    """Whether Yosys puts a queue in front of a core into block RAM."""
-    return not family.has_lut_ram or words > _MOST_LUT_RAM_WORDS
-
-
-def _emitter_queues(plan: CorePlan) -> list[tuple[int, int]]:
-    """Words and bits of the queues behind it."""
-    return [(plan.queue_depth - 1, kept_bits(plan, word)) for word in plan.emitted]
-
-
-def _queue_luts(plan: CorePlan) -> int:
-    """Look-up-table RAM of queues, whose first entry lies in a register."""
-    if not plan.family.has_lut_ram:
-        return 0
-    queues = [(w, bits) for w, bits in _input_queues(plan) if not _is_in_block(w, plan.family)]
-    queues += [(w, bits) for w, bits in _emitter_queues(plan) if not plan.is_queue_in_block(bits)]
-    return sum(
-        _LUT_RAM_TABLES * ceil(bits / _LUT_RAM_BITS) * ceil(words / _LUT_RAM_WORDS)
-        for words, bits in queues
-    )
-
-
 def _queue_blocks(plan: CorePlan) -> int:
     """Block RAMs of queues."""
-    queues = _emitter_queues(plan)
+    queues = emitter_queues(plan)
     if plan.family.has_lut_ram:
         queues = [(words, bits) for words, bits in queues if plan.is_queue_in_block(bits)]
-    queues += [(w, bits) for w, bits in _input_queues(plan) if _is_in_block(w, plan.family)]
+    queues += [(w, bits) for w, bits in input_queues(plan) if is_queue_in_block(w, plan.family)]
     return sum(blocks_for(plan.family, words, bits) for words, bits in queues)
 
 
@@ -198,9 +174,6 @@ def _accumulator_luts(plan: CorePlan) -> int:
     luts = plan.lanes * sum(_adder_luts(plan.family, width) for width in widths)
     if plan.accumulators != "registers":
         luts += plan.lanes * sums * plan.keeps_sums
-        if plan.family.has_lut_ram and plan.accumulators == "memory":
-            words = ceil(plan.slots / _LUT_RAM_WORDS) * (1 + plan.keeps_sums)
-            luts += ceil(plan.lanes * sums / _LUT_RAM_BITS) * _LUT_RAM_TABLES * words
     else:
         luts += plan.lanes * sums * plan.slots // 2 * (plan.slots > 1)
         # A table chooses what is kept, which takes registers of its own.
@@ -306,17 +279,12 @@ def _blocks(plan: CorePlan) -> int:
         blocks += plan.banks * memories * (1 + plan.keeps_sums)
     in_blocks = plan.sweep > 1
     if plan.family.has_lut_ram:
-        in_blocks = takes_blocks(plan.sweep, _state_bits(plan), plan.family.name)
+        in_blocks = takes_blocks(plan.sweep, state_bits(plan), plan.family.name)
     return blocks + _state_blocks(plan) * in_blocks + _queue_blocks(plan)
 
 
 def _state_blocks(plan: CorePlan) -> int:
-    return blocks_for(plan.family, plan.sweep, _state_bits(plan))
-
-
-def _state_bits(plan: CorePlan) -> int:
-    states = plan.network.population(plan.population).neuron.states().values()
-    return sum(shape_of(r).width for r in states) * plan.units
+    return blocks_for(plan.family, plan.sweep, state_bits(plan))
 
 
 def _sprams(plan: CorePlan) -> int:

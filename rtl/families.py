@@ -27,7 +27,9 @@ class Family:
     narrowest : narrowest operand and narrowest product that Yosys gives to one
     block_shapes : (words, bits) of one block RAM
     has_spare_registers : a register can be used without the look-up table in front of it
-    has_lut_ram : small memories can be read without a clock edge, from look-up tables
+    lut_ram_tables : tables that a look-up-table RAM of 16 words of 4 bits takes, which can be read
+        without a clock edge; 0 if there is none
+    has_adder_registers : a register can lie behind an adder without taking a table's place
     target_mhz : the clock to aim for where the user states none
     spram_words : words of 16 bits in one SPRAM; 0 if there is none
     """
@@ -40,11 +42,16 @@ class Family:
     multiplier: float | None
     block_shapes: tuple[tuple[int, int], ...]
     has_spare_registers: bool
-    has_lut_ram: bool
+    lut_ram_tables: int
+    has_adder_registers: bool
     target_mhz: float
     spram_words: int = 0
     product_bits: tuple[tuple[int, float], ...] = ()
     narrowest: tuple[int, int] = (0, 0)
+
+    @property
+    def has_lut_ram(self) -> bool:
+        return self.lut_ram_tables > 0
 
     def delay(self, node: Node) -> float:
         """Estimated delay of a dataflow node."""
@@ -96,16 +103,16 @@ class Family:
 FAMILIES = {
     # Lattice FPGA-TN-02006 (iCE40 HX, LP, UP: memory usage), delays from nextpnr reports.
     "ice40hx": Family("ice40hx", 1.8, 1.2, 1.5, 0.13, None,
-                      ((256, 16), (512, 8), (1024, 4), (2048, 2)), False, False, 72.0),
+                      ((256, 16), (512, 8), (1024, 4), (2048, 2)), False, 0, True, 72.0),
     "ice40up": Family("ice40up", 3.5, 2.6, 3.0, 0.28, 9.0,
-                      ((256, 16), (512, 8), (1024, 4), (2048, 2)), False, False, 30.0,
+                      ((256, 16), (512, 8), (1024, 4), (2048, 2)), False, 0, True, 30.0,
                       16384, ((16, 1),), (2, 11)),
     # Lattice FPGA-TN-02204 (ECP5 memory usage), speed grade 6.
     "ecp5":    Family("ecp5", 1.4, 1.1, 1.4, 0.05, 4.0,
-                      ((1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)), True, True, 100.0,
-                      0, ((18, 1),), (2, 0)),
-    # Gowin SUG283 (GW1NR primitives).
+                      ((1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)), True, 6, True,
+                      100.0, 0, ((18, 1),), (2, 0)),
+    # Gowin SUG283 (GW1NR primitives). nextpnr 0.11 pairs registers with tables, not with adders.
     "gowin":   Family("gowin", 2.0, 1.8, 2.2, 0.06, 6.0,
-                      ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2)), False, True, 54.0,
-                      0, ((9, 0.5), (18, 1)), (4, 0)),
+                      ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2)), False, 8, False,
+                      54.0, 0, ((9, 0.5), (18, 1)), (4, 0)),
 }

@@ -39,6 +39,10 @@ _AHEAD = 0.25
 """Part of the slowest core's time that the others should take if there is room: events come in
 bursts, and a core that is just fast enough on average holds its source up."""
 
+_FULLER = 1.1
+"""Plans that take up to so many times the cycles of the fastest are better if the device is less
+full with them: place and route are sure and quick."""
+
 _UNIT_FACTORS = (3, 4, 8)
 """Numbers of units, or factors of them, for which lanes are rounded up."""
 
@@ -57,6 +61,8 @@ class Budget:
     blocks : block RAMs
     sprams : SPRAMs
     multipliers : hardware multipliers
+    lut_rams : look-up-table RAMs; None: as many as tables allow
+    easy_luts : more tables than these only for what is a good deal faster; None: ``luts``
     """
 
     name: str
@@ -64,6 +70,8 @@ class Budget:
     blocks: int
     sprams: int = 0
     multipliers: int = 0
+    lut_rams: int | None = None
+    easy_luts: int | None = None
 
     def has_room_for(self, needed: Estimate) -> bool:
         return (
@@ -71,7 +79,13 @@ class Budget:
             and needed.blocks <= self.blocks
             and needed.sprams <= self.sprams
             and needed.multipliers <= self.multipliers
+            and (self.lut_rams is None or needed.lut_rams <= self.lut_rams)
         )
+
+    @property
+    def easy(self) -> "Budget":
+        """The same, less full."""
+        return self if self.easy_luts is None else replace(self, luts=self.easy_luts)
 
 
 @dataclass(frozen=True)
@@ -203,12 +217,27 @@ def _with_weights(plans: list[_Choice], in_spram: bool) -> list[_Choice]:
 def _quickest(
     choices: Mapping[str, list[_Choice]], budget: Budget | None
 ) -> list[CorePlan] | None:
+    chosen = _quickest_in(choices, budget)
+    if chosen is not None and budget is not None and not _fits(chosen, budget.easy):
+        roomier = _quickest_in(choices, budget.easy)
+        if roomier is not None and _slowest(roomier) <= _FULLER * _slowest(chosen):
+            chosen = roomier
+    return None if chosen is None else [choice.plan for choice in chosen]
+
+
+def _quickest_in(
+    choices: Mapping[str, list[_Choice]], budget: Budget | None
+) -> list[_Choice] | None:
     for limit in sorted({choice.cycles for plans in choices.values() for choice in plans}):
         for part, price in ((_AHEAD, _LUTS_PER_BLOCK), *((1.0, price) for price in _DEARER)):
-            plans = _chosen(choices, limit, part, price)
-            if plans is not None and _fits(plans, budget):
-                return [choice.plan for choice in plans]
+            chosen = _chosen(choices, limit, part, price)
+            if chosen is not None and _fits(chosen, budget):
+                return chosen
     return None
+
+
+def _slowest(chosen: list[_Choice]) -> float:
+    return max(choice.cycles for choice in chosen)
 
 
 def _smallest(
@@ -374,6 +403,13 @@ def _refusal(
             f"the network does not fit {budget.name}: its products need at least "
             f"{products:g} multipliers, and there are {budget.multipliers}; narrow its weights, "
             "events or states, or choose a larger board"
+        )
+    rams = sum(min(c.estimate.lut_rams for c in plans) for plans in choices.values())
+    if budget.lut_rams is not None and rams > budget.lut_rams:
+        return (
+            f"the network does not fit {budget.name}: its queues, states and sums need at least "
+            f"{rams} look-up-table RAMs, and there are {budget.lut_rams}; use fewer neurons or "
+            "units, or choose a larger board"
         )
     bits = max(p.bits for p in network.projections)
     return (

@@ -25,3 +25,8 @@ def test_resources_have_the_names_of_reports() -> None:
     assert DEVICES["iCE40UP5K"].resources == {
         "lut4": 5280, "ff": 5280, "carry": 5280, "bram": 30, "spram": 4, "dsp": 8,
     }
+
+
+@pytest.mark.parametrize(("name", "bits"), [("GW1NR-9", 17_280), ("GW2AR-18", 41_472)])
+def test_lut_rams_add_up_to_the_datasheet(name: str, bits: int) -> None:
+    assert DEVICES[name].resources["lutram"] * 16 * 4 == bits

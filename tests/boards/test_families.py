@@ -15,12 +15,17 @@ from spikeloom.boards.families import FLOWS, usage
      {"lut4": 21, "ff": 5, "carry": 6, "bram": 1, "spram": 0, "dsp": 2}),
     ("gowin",
      {"LUT1": 1, "LUT4": 2, "ALU": 3, "RAM16SDP4": 1, "DFFRE": 4, "SDPB": 1, "MULT18X18": 1},
-     {"lut4": 14, "ff": 4, "carry": 3, "bram": 1, "spram": 0, "dsp": 1}),
+     {"lut4": 14, "ff": 4, "carry": 3, "bram": 1, "spram": 0, "dsp": 1, "lutram": 1}),
 ])
 def test_cells_are_counted(
     family: str, counts: dict[str, int], expected: dict[str, int],
 ) -> None:
     assert usage(counts, FLOWS[family].cells) == expected  # type: ignore[index]
+
+
+def test_adders_and_memories_of_a_gowin_lie_in_places_of_tables() -> None:
+    sites = {"LUT4": 10, "ALU": 3, "RAM16SDP4": 2, "DFF": 8, "BSRAM": 1}
+    assert usage(sites, FLOWS["gowin"].bels) == {"lut4": 29, "ff": 8, "carry": 3, "lutram": 2}
 
 
 @pytest.mark.parametrize("device", DEVICES.values(), ids=lambda device: device.name)

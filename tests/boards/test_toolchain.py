@@ -59,7 +59,7 @@ def test_every_board_gets_a_bitstream(
     for resource, kinds in {
         "lut4": ("ICESTORM_LC", "TRELLIS_COMB", "LUT4"), "ff": ("TRELLIS_FF", "DFF"),
         "bram": ("ICESTORM_RAM", "DP16KD", "BSRAM"), "spram": ("ICESTORM_SPRAM",),
-        "dsp": ("ICESTORM_DSP", "MULT18X18D", "MULT18X18"),
+        "dsp": ("ICESTORM_DSP", "MULT18X18D", "MULT18X18"), "lutram": ("RAM16SDP4",),
     }.items():
         for kind in kinds:
             if kind in there_is:

@@ -238,3 +238,33 @@ def test_products_without_multipliers_are_refused():
         "events or states, or choose a larger board",
     ):
         fit(graded_network(), FAMILY, 100.0, Budget("X", 20_000, 100))
+
+
+GOWIN = FAMILIES["gowin"]
+
+
+def test_look_up_table_ram_bounds_the_units(network):
+    roomy = fit(network, GOWIN, 54.0, Budget("X", 20_000, 40))
+    rams = sum(estimate(plan).lut_rams for plan in roomy.values())
+    plans = fit(network, GOWIN, 54.0, Budget("X", 20_000, 40, lut_rams=rams - 1))
+    assert sum(estimate(plan).lut_rams for plan in plans.values()) < rams
+    assert slowest(plans) >= slowest(roomy)
+
+
+def test_too_few_look_up_table_rams_are_refused(network):
+    with pytest.raises(
+        FitError,
+        match=r"the network does not fit X: its queues, states and sums need at least \d+ "
+        "look-up-table RAMs, and there are 3; use fewer neurons or units, or choose a larger board",
+    ):
+        fit(network, GOWIN, 54.0, Budget("X", 20_000, 40, lut_rams=3))
+
+
+def test_a_device_is_filled_only_for_what_is_a_good_deal_faster(network):
+    fastest = fit(network, GOWIN, 54.0)
+    luts = needed(fastest)[0]
+    little = fit(network, GOWIN, 54.0, Budget("X", luts, 40, easy_luts=int(0.9 * luts)))
+    assert needed(little)[0] <= 0.9 * luts
+    assert slowest(fastest) < slowest(little) <= 1.1 * slowest(fastest)
+    much = fit(network, GOWIN, 54.0, Budget("X", luts, 40, easy_luts=int(0.3 * luts)))
+    assert needed(much)[0] > 0.3 * luts
