@@ -20,6 +20,7 @@ from spikeloom.rtl.protocol import (
 from spikeloom.rtl.tokens import TokenFormat
 
 IDENTITY = Identity(0xC0FFEE, "model", 12_000_000)
+SPIKE = Range(0, 1)
 
 
 class EchoingBoard:
@@ -28,7 +29,7 @@ class EchoingBoard:
     ``damage(frame)`` may change or drop each frame to the host, ``lose(frame)`` each from it.
     """
 
-    def __init__(self, size=300, value=Range(0, 1), window=512):
+    def __init__(self, size=300, value=SPIKE, window=512):
         stream = TokenFormat(size, value)
         self.description = Description(IDENTITY, window, stream, stream)
         self.timeout = None
