@@ -1,5 +1,7 @@
 """A whole network in hardware: a core per population, joined by event streams."""
 
+from collections.abc import Mapping
+
 from amaranth.hdl import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -16,7 +18,7 @@ __all__ = ["NetworkCores", "input_layouts"]
 
 
 def input_layouts(
-    network: Network, plans: dict[str, CorePlan]
+    network: Network, plans: Mapping[str, CorePlan]
 ) -> dict[str, EventLayout | PairLayout]:
     """The tokens of each input.
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
 
 from spikeloom.hls_model.network import EVENTS
 from spikeloom.rtl.emitter import kept_bits
+from spikeloom.rtl.events import PairLayout
+from spikeloom.rtl.network import input_layouts
 from spikeloom.rtl.plan import CorePlan
 from spikeloom.rtl.token_flow import (
     Agenda,
@@ -45,7 +48,10 @@ def token_cycles(plans: Mapping[str, CorePlan], events: Events) -> int:
     network = next(iter(plans.values())).network
     agenda = Agenda()
     cores = {name: _Core(agenda, plan, events) for name, plan in plans.items()}
-    streams: dict[str, Block] = {i.name: Source(_tokens(events[i.name])) for i in network.inputs}
+    streams: dict[str, Block] = {}
+    for name, layout in input_layouts(network, plans).items():
+        per_cycle = 2 if isinstance(layout, PairLayout) else 1
+        streams[name] = Source(_tokens(events[name], per_cycle))
     streams |= {n: core.emitters[EVENTS].o for n, core in cores.items() if EVENTS in core.emitters}
     forks = {name: Fork(agenda, stream) for name, stream in streams.items()}
     for core in cores.values():
@@ -61,10 +67,12 @@ def token_cycles(plans: Mapping[str, CorePlan], events: Events) -> int:
     return sinks[network.output].last + 1
 
 
-def _tokens(steps: Sequence[Iterable[int]]) -> Iterator[bool]:
-    """For each token of a stream, whether it ends a step."""
+def _tokens(steps: Sequence[Iterable[int]], per_cycle: int) -> Iterator[bool]:
+    """For each token of an input, whether it ends a step; one of two events has an even and an odd
+    address, as long as there are both."""
     for step in steps:
-        yield from (False for _ in step)
+        kinds = Counter(address % per_cycle for address in step)
+        yield from repeat(False, max(kinds.values(), default=0))
         yield True
 
 

@@ -43,6 +43,13 @@ def test_the_hardware_takes_them(folder):
     assert core["memory"] == core["events"] / 2
 
 
+def test_their_cycles_are_predicted(folder):
+    """Exactly, on samples that are all simulated."""
+    report = json.loads((folder / "out" / "report.json").read_text())
+    cycles = report["estimate"]["cycles_per_sample"]
+    assert cycles == pytest.approx(report["cosim"]["cycles_per_sample"]["mean"], rel=1e-12)
+
+
 def test_a_link_sends_one_at_a_time(folder):
     report = run_folder(folder / "out", virtual=True)
     assert (report["samples"], report["mismatches"]) == (12, 0)
