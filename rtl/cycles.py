@@ -22,16 +22,18 @@ def step_cycles(plan: CorePlan, activity: Mapping[str, float] | None = None) -> 
     ----------
     activity : events per step by input and population; by default a tenth of its size
     """
-    cycles = _arriving(plan, activity, held=False) * plan.slots + plan.issue_cycles
-    return max(cycles, plan.sweep_interval) + _arriving(plan, activity, held=True) * plan.slots
+    cycles = _accumulating(plan, activity, held=False) + plan.issue_cycles
+    return max(cycles, plan.sweep_interval) + _accumulating(plan, activity, held=True)
 
 
-def _arriving(plan: CorePlan, activity: Mapping[str, float] | None, held: bool) -> float:
-    return sum(
+def _accumulating(plan: CorePlan, activity: Mapping[str, float] | None, held: bool) -> float:
+    """Cycles for a step's events, as if none of a pair were ever absent."""
+    arriving = sum(
         activity[name] if activity else _ACTIVITY * plan.network.node(name).size
         for name, _ in plan.sources
         if plan.is_held(name) == held
     )
+    return arriving * plan.slots / plan.events_per_cycle
 
 
 def sample_cycles(
@@ -40,7 +42,7 @@ def sample_cycles(
     """Cycles from a sample's first event to its last output, on average: what held inputs send
     before the first step, the slowest core's steps, and what the others need for a step when that
     one has finished."""
-    held = [_arriving(plan, activity, held=True) * plan.slots for plan in plans]
+    held = [_accumulating(plan, activity, held=True) for plan in plans]
     cycles = [step_cycles(p, activity) - h for p, h in zip(plans, held, strict=True)]
     latency = sum(
         plan.accumulate_latency + plan.handover_latency + plan.schedule.latency + _TOKEN_LATENCY

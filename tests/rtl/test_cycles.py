@@ -31,6 +31,8 @@ def test_cycles_of_a_step():
     assert (plan.slots, plan.sweep) == (4, 12)
     assert step_cycles(plan, {"i": 10}) == 10 * 4 + plan.issue_cycles
     assert step_cycles(plan, {"i": 0}) == plan.sweep_interval
+    pairs = replace(plan, events_per_cycle=2)
+    assert step_cycles(pairs, {"i": 10}) == 5 * 4 + plan.issue_cycles
     # A tenth of the sources when nothing else is known.
     assert step_cycles(plan) == 4 * 4 + plan.issue_cycles
 

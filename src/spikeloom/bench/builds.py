@@ -69,6 +69,7 @@ _ROWS = (
     _digits("ulx3s-25f"),
     _direct("hx8k-evn"),
     _mnist("rate", "ulx3s-25f", target_mhz=150.0),
+    _mnist("rate", "ulx3s-25f", "pairs", target_mhz=150.0, events_per_cycle=2, units=4),
     _mnist("latency", "ulx3s-25f", target_mhz=130.0),
     _mnist("rate", "ulx3s-25f", "small", target_mhz=125.0, fit="area", max_latency_us=250.0),
     _mnist("rate", "icebreaker", target_mhz=48.0),
