@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from spikeloom.boards.design import generate
+from spikeloom.hls_model import LIF, Input, Network, Output, Population, Projection, Range
 from spikeloom.hls_model.errors import FitError
 
 
@@ -39,3 +40,16 @@ def test_area_is_not_larger_than_latency(network):
 def test_senseless_goals(network, options, message):
     with pytest.raises(FitError, match=message):
         generate(network, "ulx3s-25f", **options)
+
+
+def test_a_gowin_is_given_part_of_its_look_up_table_rams():
+    """States of 72 units lie side by side in 216 of the device's 270."""
+    network = Network(
+        (Input("i", (8,)),),
+        (Population("p", 144, LIF(Range.signed(12)), {"threshold": 30}),),
+        (Projection("i", "p", np.ones((144, 8), dtype=int), bits=2),),
+        Output("p"),
+    )
+    with pytest.raises(FitError, match=r"at least 2\d\d look-up-table RAMs, and there are 189"):
+        generate(network, "tangnano9k", lanes=72, units=72)
+    assert generate(network, "tangnano9k").estimate()["lutram"] <= 189
