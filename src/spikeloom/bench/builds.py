@@ -75,13 +75,13 @@ _ROWS = (
     _mnist("rate", "icebreaker", target_mhz=48.0),
     _mnist("rate", "tangnano9k"),
     _spoken("ulx3s-85f"),
-    # One sample of 4,000 recorded steps, of 7 µs each by the estimate.
+    # One sample of 4,000 recorded steps, of at most 8 µs each.
     Build(
         "semg-icebreaker",
         "icebreaker",
         Path("network.npz"),
         ("examples.semg.network",),
-        {"target_mhz": 36.0, "fit": "area", "max_latency_us": 28_000.0},
+        {"target_mhz": 36.0, "fit": "area", "max_latency_us": 32_000.0},
     ),
 )
 
