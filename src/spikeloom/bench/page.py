@@ -78,6 +78,7 @@ asked to run at. Latency is per sample, without the link, at that clock, with th
 it. What was estimated before synthesis stands in brackets. *÷ roofline* is cycles over those of a
 design whose slowest core first accumulates its events (⌈N/L⌉ cycles each) and then sweeps (⌈N/U⌉
 per step); *÷ overlapped* is over the larger of the two, as if they cost nothing beside each other.
+The build *pairs* takes two input events per cycle, and half as many cycles for them in both bounds.
 Energy: unavailable; nothing here was measured on a board.
 
 """
