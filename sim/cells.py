@@ -20,6 +20,12 @@ _SHARED = {
 }
 """Files of Yosys's share folder, by family."""
 
+_OWN_FILES = {
+    "ice40": ("ice40.v",),
+    "ecp5": ("block_ram.v", "ecp5.v"),
+    "gowin": ("block_ram.v", "gowin.v"),
+}
+
 MODELLED = tuple(_SHARED)
 """Families whose netlists can be simulated."""
 
@@ -43,7 +49,7 @@ def cell_models(family: str) -> str:
     ToolError
         If Yosys's models are missing.
     """
-    own = (_OWN / f"{family}.v").read_text()
+    own = "".join((_OWN / name).read_text() for name in _OWN_FILES[family])
     shared = "\n".join(map(_read_shared, _SHARED[family]))
     shared = re.sub(r"^\(\* blackbox.*?^endmodule", "", shared, flags=re.S | re.M)
     # Delays, which no simulator here knows.

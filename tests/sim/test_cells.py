@@ -344,5 +344,5 @@ def test_what_has_no_model_does_not_compile(tmp_path):
         sources={"control.vlt": "`verilator_config\nlint_off\n", "t.v": top, "c.v": text},
         main=Path(__file__).with_name("clocked.cpp"), runtime=("verilated", "verilated_threads"),
     )  # fmt: skip
-    with pytest.raises(ToolError, match="dp16kd_of_this_width_has_no_model"):
+    with pytest.raises(ToolError, match="block_ram_of_this_width_has_no_model"):
         compile_simulator(recipe)
