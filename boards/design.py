@@ -38,8 +38,8 @@ _EASILY_USED = 0.75
 
 _USABLE = {"ice40": _EASILY_USED, "ecp5": _EASILY_USED, "gowin": 0.875}
 """The same where a fuller one is a good deal faster. Counted by place, nextpnr 0.11 routes 82 % of
-a GW1NR-9 (digits, 16 units) at 90 MHz; it places 87 % (784-128-10, 9 units) in three times the time
-that 70 % take (3 units), and 98 % (13 units) with some seeds only."""
+a GW1NR-9 (digits, 16 units) at 90 MHz; it places 87 % (784-128-10, 9 units) with seeds 1 to 3, in
+four times the time that 70 % take (3 units), and 98 % (13 units) with seeds 1 and 3, not 2."""
 
 _USABLE_LUT_RAMS = 0.7
 """Part of the look-up-table RAMs that cores may take. Each takes a tile, for which chains of adders
