@@ -38,7 +38,7 @@ class Recipe:
     ----------
     sources : text of each source by file name; Verilog, and Verilator's control files (``.vlt``)
     main : the C++ main program
-    runtime : objects of Verilator's runtime, the same for every design built with the same options
+    runtime : objects of Verilator's runtime, the same for every design with or without waves
     options, linking : further arguments of Verilator and of the linker
     versions : what else the compiled objects depend on
     waves : whether it can write waveforms
@@ -154,8 +154,10 @@ class _Runtime:
         # The main program depends on the top module's ports, and on nothing else of the design.
         main = _digest(toolchain, recipe.main.read_text(), (work / "Vtop.h").read_text())
         base = cache_folder() / "objects"
-        runtime = (*recipe.runtime, *(("verilated_fst_c",) if recipe.waves else ()))
-        self._kept = {f"{name}.o": base / toolchain / f"{name}.o" for name in runtime}
+        names = (*recipe.runtime, *(("verilated_fst_c",) if recipe.waves else ()))
+        # Of all that Verilator is told, its makefile hands on only this.
+        runtime = _toolchain_key((f"waves {recipe.waves}", f"level {recipe.levels['GLOBAL']}"))
+        self._kept = {f"{name}.o": base / runtime / f"{name}.o" for name in names}
         self._kept[f"{recipe.main.stem}.o"] = base / main / f"{recipe.main.stem}.o"
 
     def restore(self) -> None:
