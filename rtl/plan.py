@@ -7,7 +7,7 @@ from typing import Any
 
 from spikeloom.hls_model.dataflow import Dataflow
 from spikeloom.hls_model.errors import FitError, RangeError
-from spikeloom.hls_model.network import EVENTS, Network, Output, Projection
+from spikeloom.hls_model.network import Network
 from spikeloom.hls_model.neuron import trace
 from spikeloom.hls_model.ranges import BOOL, Range
 from spikeloom.rtl.families import Family
@@ -15,6 +15,7 @@ from spikeloom.rtl.handover import handover_latency
 from spikeloom.rtl.memory import takes_blocks
 from spikeloom.rtl.pairs import check_events_per_cycle
 from spikeloom.rtl.pipeline import Schedule, schedule
+from spikeloom.rtl.population import PopulationInNetwork
 from spikeloom.rtl.queue import Queue
 
 __all__ = ["WORD_BITS", "CorePlan"]
@@ -36,7 +37,7 @@ _WEIGHTS = ("bitstream", "loadable", "spram")
 
 
 @dataclass(frozen=True)
-class CorePlan:
+class CorePlan(PopulationInNetwork):
     """One population's core.
 
     Neuron ``n`` has lane ``n % lanes`` and slot ``n // lanes``. Lanes are divided into ``banks``,
@@ -59,8 +60,6 @@ class CorePlan:
     template : the network whose widths this core has; by default ``network`` itself
     """
 
-    network: Network
-    population: str
     family: Family
     target_mhz: float
     lanes: int
@@ -72,11 +71,27 @@ class CorePlan:
     template: Network | None = None
 
     def __post_init__(self) -> None:
-        size = self.network.population(self.population).size
-        if not 1 <= self.lanes <= size:
+        self._check_lanes()
+        if self.accumulators not in self.accumulator_kinds:
             raise FitError(
-                f"{self.population!r} has {size} neurons, so lanes must lie in [1, {size}], "
-                f"not {self.lanes}"
+                f"accumulators of {self.population!r} must be 'registers', with fewer than "
+                f"{self.size} lanes 'memory', or on an ECP5 with "
+                f"{ceil(self.size / (_BLOCK_SLOTS - 1)) - 1} or fewer 'blocks', not "
+                f"{self.accumulators!r} with {self.lanes}"
+            )
+        self._check_weights()
+        if not self.projections or not self.network.inputs:
+            raise FitError(
+                f"{self.population!r} must have a projection, and its network an input, which "
+                "tell its core where a step ends"
+            )
+        check_events_per_cycle(self.network, self.population, self.events_per_cycle)
+
+    def _check_lanes(self) -> None:
+        if not 1 <= self.lanes <= self.size:
+            raise FitError(
+                f"{self.population!r} has {self.size} neurons, so lanes must lie in "
+                f"[1, {self.size}], not {self.lanes}"
             )
         if self.units < 1 or self.lanes % self.units:
             useful = [u for u in range(1, self.lanes + 1) if self.lanes % u == 0]
@@ -89,19 +104,6 @@ class CorePlan:
                 f"banks must divide lanes / units = {self.lanes // self.units} in "
                 f"{self.population!r}, not {self.banks}"
             )
-        if self.accumulators not in self.accumulator_kinds:
-            raise FitError(
-                f"accumulators of {self.population!r} must be 'registers', with fewer than {size} "
-                f"lanes 'memory', or on an ECP5 with {ceil(size / (_BLOCK_SLOTS - 1)) - 1} or "
-                f"fewer 'blocks', not {self.accumulators!r} with {self.lanes}"
-            )
-        self._check_weights()
-        if not self.projections or not self.network.inputs:
-            raise FitError(
-                f"{self.population!r} must have a projection, and its network an input, which "
-                "tell its core where a step ends"
-            )
-        check_events_per_cycle(self.network, self.population, self.events_per_cycle)
 
     def _check_weights(self) -> None:
         if self.weights not in _WEIGHTS:
@@ -153,10 +155,6 @@ class CorePlan:
         return self.banks * self.events_per_cycle
 
     @property
-    def size(self) -> int:
-        return self.network.population(self.population).size
-
-    @property
     def slots(self) -> int:
         """Rows per event (R): cycles that an event takes."""
         return ceil(self.size / self.lanes)
@@ -180,51 +178,6 @@ class CorePlan:
         return (self.slots - 1) * self.banks * self.parts + self.parts
 
     @property
-    def projections(self) -> tuple[Projection, ...]:
-        return self.network.into(self.population)
-
-    @property
-    def ports(self) -> tuple[str, ...]:
-        return self.network.population(self.population).neuron.ports
-
-    @cached_property
-    def sources(self) -> tuple[tuple[str, int], ...]:
-        """Name and delay of the streams that arrive, in the order of their weight rows: first
-        those of held inputs."""
-        streams = dict.fromkeys((p.source, p.delay) for p in self.projections)
-        return tuple(sorted(streams, key=lambda stream: not self.is_held(stream[0])))
-
-    def is_held(self, source: str) -> bool:
-        """Whether a source is an input that sends its events once per sample."""
-        return any(i.held and i.name == source for i in self.network.inputs)
-
-    @cached_property
-    def held_count(self) -> int:
-        """Addresses of held inputs, which come before all others."""
-        return sum(self.network.node(name).size for name, _ in self.sources if self.is_held(name))
-
-    @property
-    def keeps_sums(self) -> bool:
-        """Whether what held inputs contribute is kept beside the sums of each step: other sources
-        add to these. Without others, the sums themselves stay."""
-        return 0 < self.held_count < self.source_count
-
-    @property
-    def marker(self) -> str | None:
-        """Where every projection has a delay, the input whose ends of steps, but no events, come
-        without: they say where a sample ends."""
-        return self.network.inputs[0].name if all(p.delay for p in self.projections) else None
-
-    def offset(self, source: str, delay: int) -> int:
-        """Index of a stream's first row among the rows of all streams."""
-        before = self.sources[: self.sources.index((source, delay))]
-        return sum(self.network.node(name).size for name, _ in before)
-
-    @cached_property
-    def source_count(self) -> int:
-        return sum(self.network.node(name).size for name, _ in self.sources)
-
-    @property
     def rows(self) -> int:
         """Of a weight memory."""
         return self._rows_per_slot * self.slots + self._zero_rows
@@ -237,28 +190,6 @@ class CorePlan:
     def _zero_rows(self) -> int:
         """The last row, for events that are absent, where they can be."""
         return self.events_per_cycle - 1
-
-    @cached_property
-    def weight_bits(self) -> int:
-        return max(p.bits for p in self.projections)
-
-    @cached_property
-    def source_range(self) -> Range:
-        """Values that arriving events carry."""
-        ranges = [self.network.event_range(name) for name, _ in self.sources]
-        result = BOOL
-        for range in ranges:
-            result |= range
-        return result
-
-    @property
-    def is_graded(self) -> bool:
-        """Whether weights are multiplied by event values."""
-        return self.source_range != BOOL
-
-    @cached_property
-    def event_range(self) -> Range:
-        return self.network.event_range(self.population)
 
     def accumulator_range(self, port: str) -> Range:
         return self._widths.accumulator_range(self.population, port) | BOOL
@@ -321,15 +252,7 @@ class CorePlan:
         # would take a block RAM. What a source sends ahead can wait in its emitter.
         is_joined = len(self.sources) > 1 or self.marker is not None
         is_cheap = self.family.has_lut_ram and (self.slots == 1 or is_joined)
-        return 17 if is_cheap or self._shares_a_source else 1
-
-    @property
-    def _shares_a_source(self) -> bool:
-        """Whether others, too, wait for events that this core must take first."""
-        return any(
-            len({(p.target, p.delay) for p in self.network.out_of(name)}) > 1
-            for name, _ in self.sources
-        )
+        return 17 if is_cheap or self.shares_a_source else 1
 
     @property
     def queue_depth(self) -> int:
@@ -358,27 +281,6 @@ class CorePlan:
         """Cycles, at most, from an entry's issue to the emitter's queue: so many entries may still
         be on their way."""
         return self.accumulate_latency + self.handover_latency + self.schedule.latency + 5
-
-    @property
-    def emits_events(self) -> bool:
-        """Whether anything listens to this population's events."""
-        is_output = Output(self.population) in self.network.outputs
-        return is_output or bool(self.network.out_of(self.population))
-
-    @property
-    def readout(self) -> str | None:
-        """The state word that leaves at a sample's last step, if it is one of the outputs."""
-        outputs = (o for o in self.network.outputs if o.population == self.population)
-        return next((o.source for o in outputs if o.source != EVENTS), None)
-
-    @property
-    def emitted(self) -> dict[str, Range]:
-        """What leaves the core, ``events`` or a state word, with its values' range."""
-        emitted = {EVENTS: self.event_range} if self.emits_events else {}
-        if self.readout is not None:
-            states = self.network.population(self.population).neuron.states()
-            emitted[self.readout] = states[self.readout]
-        return emitted
 
     def as_dict(self) -> dict[str, Any]:
         return {
