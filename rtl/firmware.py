@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from spikeloom.rtl.assembler import Program
 from spikeloom.rtl.executing import execute
 from spikeloom.rtl.microcode import Condition as If
-from spikeloom.rtl.microcode import Mode, Program, Strobe
+from spikeloom.rtl.microcode import Mode, Strobe
 from spikeloom.rtl.protocol import Description
 from spikeloom.rtl.receiving import receive
 from spikeloom.rtl.sending import send

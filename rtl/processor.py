@@ -7,9 +7,10 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from spikeloom.rtl.assembler import Program
 from spikeloom.rtl.blocks import find_block
 from spikeloom.rtl.memory import RowMemory
-from spikeloom.rtl.microcode import DATA_SIZE, Condition, Mode, Program, Source, Strobe
+from spikeloom.rtl.microcode import DATA_SIZE, Condition, Mode, Source, Strobe
 
 __all__ = ["THREADS", "Processor"]
 

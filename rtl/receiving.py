@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from math import ceil
 
+from spikeloom.rtl.assembler import Program
 from spikeloom.rtl.microcode import Condition as If
-from spikeloom.rtl.microcode import Mode, Port, Program, Strobe
+from spikeloom.rtl.microcode import Mode, Port, Strobe
 from spikeloom.rtl.protocol import MAX_PAYLOAD, Fault
 
 __all__ = ["receive"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from spikeloom.rtl.assembler import Program
 from spikeloom.rtl.microcode import Condition as If
-from spikeloom.rtl.microcode import Mode, Port, Program, Strobe
+from spikeloom.rtl.microcode import Mode, Port, Strobe
 from spikeloom.rtl.protocol import MAX_PAYLOAD, Description, Kind
 from spikeloom.rtl.tokens import TokenCode, TokenFormat
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from spikeloom.rtl.microcode import Condition, Mode, Port, Program, Source, Strobe
+from spikeloom.rtl.assembler import Program
+from spikeloom.rtl.microcode import Condition, Mode, Port, Source, Strobe
 from spikeloom.rtl.processor import THREADS
 from spikeloom.rtl.tokens import Token, TokenFormat
 

@@ -6,7 +6,8 @@ import machine
 import pytest
 from amaranth.sim import Simulator
 
-from spikeloom.rtl.microcode import Condition, Mode, Port, Program, Strobe
+from spikeloom.rtl.assembler import Program
+from spikeloom.rtl.microcode import Condition, Mode, Port, Strobe
 from spikeloom.rtl.processor import Processor
 
 _OUTSIDE = range(Condition.IN_RANGE, Condition.SLOT0)
