@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,8 @@ from amaranth.hdl import Cat, Elaboratable, Module, Signal
 from amaranth.lib import io
 from amaranth.lib.memory import Memory
 
+from spikeloom.boards.catalog import BOARDS
+from spikeloom.boards.toolchain import synthesise
 from spikeloom.rtl.memory import RowMemory
 
 
@@ -75,6 +79,21 @@ def lookup() -> Any:
         return Lookup(deep, wide, invert)
 
     return design
+
+
+@pytest.fixture(scope="session")
+def built_lookup(
+    lookup: Any, tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[str], Path]:
+    """``built_lookup(board)``: a folder with the build of ``lookup(3)``, not to be changed."""
+
+    @cache
+    def build(name: str) -> Path:
+        folder, board = tmp_path_factory.mktemp(name), BOARDS[name]
+        synthesise(lookup(3), board, folder, target_mhz=board.clock_mhz * 2)
+        return folder
+
+    return build
 
 
 @pytest.fixture

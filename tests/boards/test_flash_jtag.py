@@ -10,7 +10,6 @@ from xvc import FakeECP5
 
 from spikeloom.boards.catalog import BOARDS
 from spikeloom.boards.flash import flash
-from spikeloom.boards.toolchain import synthesise
 from spikeloom.boards.tools import find_program
 from spikeloom.hls_model.errors import BoardError
 
@@ -22,11 +21,9 @@ BOARD = BOARDS["ulx3s-25f"]
 PREAMBLE = b"\xff\xff\xff\xbd\xb3"   # FPGA-TN-02039; what comes before is comment
 
 
-@pytest.fixture(scope="module")
-def bitstream(lookup: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("jtag")
-    result = synthesise(lookup(3), BOARD, folder, target_mhz=50)
-    return folder / result.bitstream
+@pytest.fixture
+def bitstream(built_lookup: Any) -> Any:
+    return built_lookup(BOARD.name) / "top.bit"
 
 
 def cable(port: int) -> list[str]:
