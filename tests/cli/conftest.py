@@ -101,6 +101,12 @@ class Chain:
         if stage in self.fail:
             raise self.fail[stage]
 
+    @property
+    def ran(self) -> list[str]:
+        """The stages that ran; the reference is real and fast, and makes no call."""
+        order = ("import", "quantize", "generate", "cosim", "synth")
+        return [stage for stage in order if stage in self.calls]
+
     def load(self, path: Path, **options: Any) -> Any:
         self.called("import")
         weight = float(len(Path(path).read_bytes()))
@@ -225,3 +231,16 @@ def checkpoint(tmp_path: Path) -> Path:
     path = tmp_path / "model.nir"
     path.write_bytes(b"weights")
     return path
+
+
+@pytest.fixture
+def build(chain: Chain, checkpoint: Path, samples: Path, tmp_path: Path) -> Callable[..., Any]:
+    """Runs the whole chain; returns the report, and keeps the stages that ran in
+    ``chain.calls``."""
+
+    def run(**options: Any) -> Any:
+        chain.calls.clear()
+        options = {"samples": samples, "preset": "snntorch", **options}
+        return flow.build(checkpoint, "hx8k-evn", tmp_path / "out", **options)
+
+    return run
