@@ -12,19 +12,8 @@ from spikeloom.rtl.emitter import kept_bits
 from spikeloom.rtl.events import PairLayout
 from spikeloom.rtl.network import input_layouts
 from spikeloom.rtl.plan import CorePlan
-from spikeloom.rtl.token_flow import (
-    Agenda,
-    Block,
-    Delay,
-    EndsOnly,
-    Fork,
-    Memory,
-    Merge,
-    Process,
-    Register,
-    Sink,
-    Source,
-)
+from spikeloom.rtl.token_flow import Block, Delay, Memory, Register, Source
+from spikeloom.rtl.token_turns import Agenda, EndsOnly, Fork, Merge, Process, Sink
 
 __all__ = ["Events", "token_cycles"]
 

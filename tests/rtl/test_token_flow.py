@@ -9,18 +9,10 @@ from spikeloom.hls_model import BOOL
 from spikeloom.rtl.events import EventLayout
 from spikeloom.rtl.streams import EventQueue, Fork, Source
 from spikeloom.rtl.streams import Merge as MergeBlock
-from spikeloom.rtl.token_flow import (
-    Agenda,
-    Block,
-    Delay,
-    EndsOnly,
-    Memory,
-    Merge,
-    Process,
-    Register,
-)
-from spikeloom.rtl.token_flow import Fork as ForkFlow
+from spikeloom.rtl.token_flow import Block, Delay, Memory, Register
 from spikeloom.rtl.token_flow import Source as Offer
+from spikeloom.rtl.token_turns import Agenda, EndsOnly, Merge, Process
+from spikeloom.rtl.token_turns import Fork as ForkFlow
 
 LAYOUT = EventLayout(8, BOOL)
 STEPS = [event(0), event(1), end(), end(), event(2), event(3), event(4), end()]
