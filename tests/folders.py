@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from spikeloom.flow.artefacts import DESIGN, NETWORK
+from spikeloom.flow.job import Job
 from spikeloom.flow.settings import Settings
-from spikeloom.flow.stages import DESIGN, NETWORK, Job
 from spikeloom.flow.stages import generate as generate_stage
 from spikeloom.hls_model import LIF, Input, Network, Output, Population, Projection, Range
 

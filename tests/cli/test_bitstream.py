@@ -12,9 +12,9 @@ from spikeloom.boards.bitstream import unpack
 from spikeloom.boards.catalog import BOARDS
 from spikeloom.boards.families import FLOWS
 from spikeloom.boards.tools import find_program, find_tool, run_tool
+from spikeloom.flow.artefacts import load_network
 from spikeloom.flow.bitstream import connect_bitstream
 from spikeloom.flow.run import read_test_set, run_on
-from spikeloom.flow.stages import load_network
 from spikeloom.hls_model.errors import MismatchError
 
 pytestmark = pytest.mark.skipif(

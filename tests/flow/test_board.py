@@ -17,9 +17,9 @@ from spikeloom.bench.link import endure_garbage
 from spikeloom.boards import driver
 from spikeloom.boards.driver import Connection
 from spikeloom.boards.ports import open_port
+from spikeloom.flow.artefacts import load_network
 from spikeloom.flow.board import connect
 from spikeloom.flow.run import read_test_set
-from spikeloom.flow.stages import load_network
 from spikeloom.hls_model import simulate
 from spikeloom.hls_model.errors import BoardError, SampleError
 

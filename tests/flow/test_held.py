@@ -9,8 +9,8 @@ import pytest
 from tiny import tiny_graph
 
 from spikeloom import flow
+from spikeloom.flow.artefacts import load_network
 from spikeloom.flow.run import run_folder
-from spikeloom.flow.stages import load_network
 from spikeloom.hls_model.errors import SampleError
 from spikeloom.rtl.tokens import TokenFormat
 

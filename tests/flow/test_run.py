@@ -14,10 +14,10 @@ from spikeloom.boards.design import VirtualTop, generate, link_baud
 from spikeloom.boards.driver import Events
 from spikeloom.boards.ports import open_port
 from spikeloom.cli.app import run as command
+from spikeloom.flow.artefacts import load_network
 from spikeloom.flow.board import connect, folder_design
 from spikeloom.flow.compare import Expected, refuse_difference
 from spikeloom.flow.run import run_folder
-from spikeloom.flow.stages import load_network
 from spikeloom.hls_model import Network, Population, Projection, simulate
 from spikeloom.hls_model.errors import BoardError, FitError, MismatchError
 from spikeloom.rtl.loading import image_of

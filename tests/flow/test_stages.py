@@ -8,8 +8,10 @@ import numpy as np
 from folders import BOARD, make_network
 
 from spikeloom.boards.design import generate as generate_design
+from spikeloom.flow.artefacts import DESIGN, NETWORK
+from spikeloom.flow.job import Job
 from spikeloom.flow.settings import Settings
-from spikeloom.flow.stages import DESIGN, NETWORK, Job, generate, reference
+from spikeloom.flow.stages import generate, reference
 
 
 def test_a_bound_on_latency_is_kept_by_the_samples_of_the_reference(tmp_path):

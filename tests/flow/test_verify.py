@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spikeloom.flow.stages import load_network
+from spikeloom.flow.artefacts import load_network
 from spikeloom.flow.verify import LEVELS, refuse_difference, verify_folder
 from spikeloom.hls_model import simulate
 from spikeloom.hls_model.errors import ArtefactError, MismatchError, SpikeloomError

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from spikeloom.flow import stages
+from spikeloom.flow import artefacts
 from spikeloom.flow.files import read_json
+from spikeloom.flow.job import Job
 from spikeloom.flow.settings import Settings
 from spikeloom.hls_model.errors import BoardError
 from spikeloom.hls_model.network import Network
@@ -138,12 +139,12 @@ def folder_design(folder: Path, network: Network | None = None) -> tuple[Design,
     """
     from spikeloom.boards import find_board
 
-    job = stages.Job(folder, Settings.load(folder), lambda *_: None, lambda _: None)
-    recipe = read_json(folder / stages.DESIGN, "generate")
+    job = Job(folder, Settings.load(folder), lambda *_: None, lambda _: None)
+    recipe = read_json(folder / artefacts.DESIGN, "generate")
     name = recipe["options"]["board"]
     if name is None:
         raise BoardError(
-            f"{folder / stages.DESIGN} is for no board; run `spikeloom generate --board BOARD` "
+            f"{folder / artefacts.DESIGN} is for no board; run `spikeloom generate --board BOARD` "
             "first"
         )
     board = find_board(name)
@@ -252,7 +253,7 @@ def _hash(design: Design) -> int:
 def _reloaded(design: Design, path: Path) -> Design:
     from spikeloom.rtl.exchange import reload
 
-    return reload(design, Network.load(path / stages.NETWORK if path.is_dir() else path))
+    return reload(design, Network.load(path / artefacts.NETWORK if path.is_dir() else path))
 
 
 def _load(

@@ -9,8 +9,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from spikeloom.flow import stages
+from spikeloom.flow import artefacts, stages
 from spikeloom.flow.files import content_hash
+from spikeloom.flow.job import Job
 from spikeloom.flow.ledger import Key, Ledger
 from spikeloom.flow.listener import Listener
 from spikeloom.flow.report import write_report
@@ -35,7 +36,7 @@ class Stage:
     """
 
     name: str
-    run: Callable[[stages.Job], list[str]]
+    run: Callable[[Job], list[str]]
     inputs: tuple[str, ...]
     files: tuple[str, ...]
     options: tuple[str, ...]
@@ -66,7 +67,7 @@ _CHAIN = (
     Stage(
         name="quantize",
         run=stages.quantize,
-        inputs=(stages.GRAPH,),
+        inputs=(artefacts.GRAPH,),
         files=("samples",),
         options=("weight_bits", "input_bits", "held", "steps"),
         packages=("quant",),
@@ -75,7 +76,7 @@ _CHAIN = (
     Stage(
         name="reference",
         run=stages.reference,
-        inputs=(stages.NETWORK,),
+        inputs=(artefacts.NETWORK,),
         files=("samples",),
         options=("steps",),
         packages=(),
@@ -84,7 +85,7 @@ _CHAIN = (
     Stage(
         name="generate",
         run=stages.generate,
-        inputs=(stages.NETWORK, stages.REFERENCE, stages.EVENTS),
+        inputs=(artefacts.NETWORK, artefacts.REFERENCE, artefacts.EVENTS),
         files=(),
         options=(
             "board",
@@ -103,7 +104,7 @@ _CHAIN = (
     Stage(
         name="cosim",
         run=stages.cosim,
-        inputs=(stages.NETWORK, stages.DESIGN),
+        inputs=(artefacts.NETWORK, artefacts.DESIGN),
         files=("samples",),
         options=("steps", "limit", "waves"),
         packages=("rtl", "sim", "boards"),
@@ -112,7 +113,7 @@ _CHAIN = (
     Stage(
         name="synth",
         run=stages.synth,
-        inputs=(stages.NETWORK, stages.DESIGN),
+        inputs=(artefacts.NETWORK, artefacts.DESIGN),
         files=(),
         options=("seed", "allow_timing_failure"),
         packages=("rtl", "boards"),
@@ -227,7 +228,7 @@ def _run(
     start = time.monotonic()
     # Taken before the run: an input that changes meanwhile makes the stage run again.
     key = stage.key(folder, settings)
-    outputs = stage.run(stages.Job(folder, settings, progress, note))
+    outputs = stage.run(Job(folder, settings, progress, note))
     seconds = time.monotonic() - start
     ledger.record(stage.name, key, outputs, seconds)
     listener.finished(stage.name, seconds)

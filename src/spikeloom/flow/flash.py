@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from spikeloom.flow import stages
+from spikeloom.flow import artefacts
 from spikeloom.flow.chain import STAGES
 from spikeloom.flow.files import content_hash, read_json
 from spikeloom.flow.ledger import Ledger
@@ -38,7 +38,7 @@ def flash_folder(
     from spikeloom.boards import find_board
     from spikeloom.boards.flash import flash
 
-    build = read_json(folder / stages.SYNTH, "synth")
+    build = read_json(folder / artefacts.SYNTH, "synth")
     record = Ledger(folder).get("synth")
     if record is None:
         raise ArtefactError(

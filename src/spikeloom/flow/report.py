@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from spikeloom.flow import stages
+from spikeloom.flow import artefacts
 from spikeloom.flow.files import read_json, write_json
 from spikeloom.flow.ledger import Record
 from spikeloom.hls_model.errors import ArtefactError
@@ -56,24 +56,24 @@ def write_report(folder: Path, current: Mapping[str, Record]) -> dict[str, Any]:
     """Collect ``report.json`` from the stages in ``current``; no file if there are none."""
     report: dict[str, Any] = dict.fromkeys(_KEYS)
     if "quantize" in current or "reference" in current:
-        network = stages.load_network(folder)
+        network = artefacts.load_network(folder)
         report |= {"contract": network.contract, "network": describe(network)}
     if "quantize" in current:
-        report["quantization"] = read_json(folder / stages.QUANTIZATION, "quantize")
+        report["quantization"] = read_json(folder / artefacts.QUANTIZATION, "quantize")
     if "reference" in current:
-        result = read_json(folder / stages.REFERENCE, "reference")
+        result = read_json(folder / artefacts.REFERENCE, "reference")
         report["accuracy"] = {
             "float": _float_accuracy(report["quantization"]),
             "integer": result["accuracy"],
             "samples": result["samples"],
         }
     if "generate" in current:
-        report["estimate"] = read_json(folder / stages.DESIGN, "generate")["estimate"]
+        report["estimate"] = read_json(folder / artefacts.DESIGN, "generate")["estimate"]
     if "cosim" in current:
-        cosim = read_json(folder / stages.COSIM, "cosim")
+        cosim = read_json(folder / artefacts.COSIM, "cosim")
         report["cosim"] = {name: cosim[name] for name in _COSIM}
     if "synth" in current:
-        build = read_json(folder / stages.SYNTH, "synth")
+        build = read_json(folder / artefacts.SYNTH, "synth")
         report["resources"] = {"board": build["board"], "device": build["device"]}
         report["resources"] |= build["resources"]
         report["timing"] = {name: build[name] for name in _TIMING}
@@ -103,7 +103,7 @@ def _roofline(
         "dense_operations_per_second": roofline["dense_operations"] * samples,
         "clock_path": timing["critical_path"],
     }
-    baud = read_json(folder / stages.DESIGN, "generate")["baud"]
+    baud = read_json(folder / artefacts.DESIGN, "generate")["baud"]
     if link := roofline["link_bytes"]:
         from spikeloom.rtl.roofline import LinkBytes
 
@@ -153,7 +153,7 @@ def _tools(folder: Path, current: Mapping[str, Record]) -> dict[str, str]:
         tools |= {n: v for n, v in record.key.versions.items() if not n.startswith("spikeloom.")}
     if "synth" in current:
         try:
-            tools |= read_json(folder / stages.SYNTH, "synth")["tools"]
+            tools |= read_json(folder / artefacts.SYNTH, "synth")["tools"]
         except KeyError as error:
-            raise ArtefactError(f"{folder / stages.SYNTH} names no tools") from error
+            raise ArtefactError(f"{folder / artefacts.SYNTH} names no tools") from error
     return tools

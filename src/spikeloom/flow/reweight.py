@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spikeloom.flow import stages
+from spikeloom.flow import artefacts, stages
 from spikeloom.flow.chain import STAGES, current, run_stages
 from spikeloom.flow.files import content_hash, read_json
+from spikeloom.flow.job import Job
 from spikeloom.flow.ledger import Ledger
 from spikeloom.flow.listener import Listener
 from spikeloom.flow.report import write_report
@@ -78,7 +79,7 @@ def reweight_folder(
 
 
 def _require_bitstream(folder: Path) -> None:
-    read_json(folder / stages.SYNTH, "synth")
+    read_json(folder / artefacts.SYNTH, "synth")
     record = Ledger(folder).get("synth")
     names = {} if record is None else {**record.outputs, **record.key.inputs}
     if not names or any(content_hash(folder / name) != digest for name, digest in names.items()):
@@ -111,10 +112,8 @@ def _design(folder: Path, fresh: Path, settings: Settings, listener: Listener) -
     """The design of ``folder`` with the network of ``fresh``, which is quantized like its own."""
     from spikeloom.rtl.exchange import exchange
 
-    job = stages.Job(
-        fresh, settings, lambda *_: None, lambda text: listener.noted("quantize", text)
-    )
-    template = stages.load_network(folder)
+    job = Job(fresh, settings, lambda *_: None, lambda text: listener.noted("quantize", text))
+    template = artefacts.load_network(folder)
     built = dataclasses.replace(job, folder=folder).design(template)
     room = {name: _room(plan) for name, plan in built.plans.items()}
     _record(fresh, "quantize", lambda: stages.quantize(job, room), settings, listener)
@@ -145,7 +144,7 @@ def _put_weights(
     from spikeloom.boards.design import BoardTop
     from spikeloom.boards.reweight import reweight
 
-    board = find_board(read_json(folder / stages.SYNTH, "synth")["board"])
+    board = find_board(read_json(folder / artefacts.SYNTH, "synth")["board"])
 
     def generate() -> list[str]:
         return stages.write_design(fresh, design, board.name, baud=settings.baud or board.baud)
@@ -158,7 +157,7 @@ def _put_weights(
             fresh / "synth",
             progress=lambda text: listener.advanced("synth", text),
         )
-        return [f"synth/{result.bitstream}", stages.SYNTH]
+        return [f"synth/{result.bitstream}", artefacts.SYNTH]
 
     _record(fresh, "generate", generate, settings, listener)
     _record(fresh, "synth", synth, settings, listener)

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spikeloom.flow.artefacts import load_network
 from spikeloom.flow.board import ConnectedBoard, connect
 from spikeloom.flow.compare import Expected, expected_outputs, refuse_difference
 from spikeloom.flow.listener import Listener
 from spikeloom.flow.samples import Samples, random_samples, read_samples
 from spikeloom.flow.settings import Settings
-from spikeloom.flow.stages import load_network
 from spikeloom.hls_model.errors import SampleError
 from spikeloom.hls_model.network import Network
 from spikeloom.hls_model.samples import InputEvents, to_events

@@ -3,18 +3,31 @@ those it has written."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from spikeloom.flow.files import UNREADABLE, read_arrays, read_json, write_json
+from spikeloom.flow.artefacts import (
+    COSIM,
+    DESIGN,
+    EVENTS,
+    GRAPH,
+    NETWORK,
+    QUANTIZATION,
+    REFERENCE,
+    RESULTS,
+    SYNTH,
+    TEMPLATE,
+    VERILOG,
+    WAVES,
+)
+from spikeloom.flow.files import read_json, write_json
+from spikeloom.flow.job import Job
 from spikeloom.flow.samples import Samples, random_samples, read_samples
-from spikeloom.flow.settings import Settings
-from spikeloom.hls_model.errors import ArtefactError, BoardError, CheckpointError
+from spikeloom.hls_model.errors import BoardError, CheckpointError
 from spikeloom.hls_model.files import write_atomically
 from spikeloom.hls_model.network import Network
 from spikeloom.hls_model.reference import sent_events, simulate
@@ -25,43 +38,14 @@ if TYPE_CHECKING:
     from spikeloom.rtl.design import Design
 
 __all__ = [
-    "COSIM",
-    "DESIGN",
-    "EVENTS",
-    "GRAPH",
-    "NETWORK",
-    "QUANTIZATION",
-    "REFERENCE",
-    "RESULTS",
-    "SYNTH",
-    "TEMPLATE",
-    "VERILOG",
-    "WAVES",
-    "Job",
     "cosim",
     "generate",
     "import_checkpoint",
-    "load_network",
     "quantize",
     "reference",
     "synth",
     "write_design",
 ]
-
-GRAPH = "graph.npz"
-NETWORK = "network.npz"
-QUANTIZATION = "quantization.json"
-RESULTS = "reference.npz"
-REFERENCE = "reference.json"
-EVENTS = "events.npz"
-VERILOG = "rtl/spikeloom.v"
-DESIGN = "design.json"
-TEMPLATE = "template.npz"
-"""The network whose widths the design has, where that is another than the folder's network."""
-
-COSIM = "cosim.json"
-WAVES = "waves.fst"
-SYNTH = "synth/build.json"
 
 _MEASURED = 512
 """Samples on which the number of events per step is measured."""
@@ -71,83 +55,6 @@ _TIMED = 16
 
 _STRESSED = 32
 _STRESS = {"gaps": 0.25, "stalls": 0.25}
-
-
-def load_network(folder: Path) -> Network:
-    """The integer network in ``folder``."""
-    return Network.load(folder / NETWORK)
-
-
-@dataclass(frozen=True)
-class Job:
-    """A stage's surroundings: its folder and settings, and where it tells its progress and what
-    people should know."""
-
-    folder: Path
-    settings: Settings
-    progress: Callable[..., None]
-    note: Callable[[str], None]
-
-    def network(self) -> Network:
-        return load_network(self.folder)
-
-    def samples(self, network: Network) -> Samples:
-        settings = self.settings
-        if settings.samples is not None:
-            return read_samples(settings.samples, settings.steps)
-        first = network.inputs[0]
-        return random_samples(first.shape, settings.steps, first.held)
-
-    def activity(self, network: Network) -> dict[str, float] | None:
-        """Events per step as the stage ``reference`` measured them; None if it did not run."""
-        measured = self._measured(network)
-        return measured["events_per_step"] if measured else None
-
-    def measured_steps(self, network: Network) -> int | None:
-        """Steps of the samples that the stage ``reference`` ran."""
-        measured = self._measured(network)
-        return measured["steps"] if measured else None
-
-    def events(self, network: Network) -> Iterator[dict[str, list[npt.NDArray[np.intp]]]]:
-        """The addresses that send an event, per step, for each sample whose events the stage
-        ``reference`` kept; none if it did not run."""
-        path = self.folder / EVENTS
-        if self._measured(network) is None or not path.exists():
-            return
-        try:
-            kept = {n.removesuffix(".events"): a for n, a in read_arrays(path).items()}
-        except UNREADABLE as error:
-            raise ArtefactError(
-                f"{path} is damaged ({error}); run `spikeloom reference --force`"
-            ) from error
-        for sample in range(len(next(iter(kept.values())))):
-            yield {n: [np.flatnonzero(step) for step in e[sample]] for n, e in kept.items()}
-
-    def _measured(self, network: Network) -> dict[str, Any] | None:
-        if not (self.folder / REFERENCE).exists():
-            return None
-        measured = read_json(self.folder / REFERENCE, "reference")
-        return measured if measured["network"] == network.hash else None
-
-    def design(self, network: Network) -> Design:
-        """The design that the stage ``generate`` described."""
-        from spikeloom.boards.design import generate
-
-        recipe = read_json(self.folder / DESIGN, "generate")
-        if recipe["network"] != network.hash:
-            raise ArtefactError(
-                f"{self.folder / DESIGN} belongs to another network; run `spikeloom generate` first"
-            )
-        if "template" not in recipe:
-            return generate(network, **recipe["options"])
-        from spikeloom.rtl.exchange import exchange
-
-        template = Network.load(self.folder / TEMPLATE)
-        if recipe["template"] != template.hash:
-            raise ArtefactError(
-                f"{self.folder / TEMPLATE} has changed; run `spikeloom generate --force`"
-            )
-        return exchange(generate(template, **recipe["options"]), network)
 
 
 def import_checkpoint(job: Job) -> list[str]:

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from spikeloom.flow.artefacts import WAVES, load_network
 from spikeloom.flow.board import connect, folder_design
 from spikeloom.flow.listener import Listener
 from spikeloom.flow.run import read_test_set, run_on
 from spikeloom.flow.samples import Samples
-from spikeloom.flow.stages import WAVES, load_network
 from spikeloom.hls_model.errors import MismatchError, SpikeloomError
 from spikeloom.hls_model.network import EVENTS, Network
 from spikeloom.hls_model.reference import Result, simulate
