@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from spikeloom.cli import commands, proofs
+from spikeloom.cli import commands, proofs, stages
 
 __all__ = ["main", "run"]
 
@@ -45,6 +45,7 @@ def _root(
         typer.echo(context.get_help())
 
 
+stages.add_to(app)
 commands.add_to(app)
 proofs.add_to(app)
 

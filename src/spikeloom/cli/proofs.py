@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from spikeloom.cli.commands import Folder, Json
+from spikeloom.cli.options import Folder, Json
 
 __all__ = ["add_to"]
 
@@ -71,8 +71,8 @@ def run(
     Every output event is compared. Exit code 1 at the first difference.
     """
     from spikeloom.cli.progress import Display
+    from spikeloom.flow.artefacts import WAVES
     from spikeloom.flow.run import run_folder
-    from spikeloom.flow.stages import WAVES
 
     with Display() as display:
         report = run_folder(
