@@ -13,11 +13,12 @@ from spikeloom.boards.catalog import Board, find_board
 from spikeloom.boards.clock import plan_clock
 from spikeloom.hls_model.errors import BoardError, FitError
 from spikeloom.hls_model.network import Network
+from spikeloom.rtl.budget import Budget, LatencyBound
+from spikeloom.rtl.candidates import Kind, Knob
 from spikeloom.rtl.design import Design
 from spikeloom.rtl.estimate import link_estimate
 from spikeloom.rtl.events import EventLayout, PairLayout
 from spikeloom.rtl.families import FAMILIES
-from spikeloom.rtl.fit import Budget, Kind, Knob, LatencyBound
 from spikeloom.rtl.fit import fit as choose
 from spikeloom.rtl.link import Link
 from spikeloom.rtl.protocol import Identity

@@ -9,10 +9,11 @@ import pytest
 
 from spikeloom.hls_model import LIF, Input, Network, Output, Population, Projection, Range
 from spikeloom.hls_model.errors import FitError
+from spikeloom.rtl.budget import Budget, LatencyBound
 from spikeloom.rtl.cycles import sample_cycles, step_cycles
 from spikeloom.rtl.estimate import estimate
 from spikeloom.rtl.families import FAMILIES
-from spikeloom.rtl.fit import Budget, LatencyBound, fit
+from spikeloom.rtl.fit import fit
 from spikeloom.rtl.timing import token_cycles
 
 FAMILY = FAMILIES["ecp5"]
