@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,13 @@ from typing import Any
 
 from spikeloom.hls_model.errors import ArtefactError, ToolError
 
-__all__ = ["BuildResult", "CriticalPath", "read_timing"]
+__all__ = ["BuildResult", "CriticalPath", "early_register", "read_timing"]
+
+_TOO_EARLY = re.compile(
+    r"violation for clock .*\n(?:Info: .*\n)*?Info: +hold +\S+ +(-\d\S*) Source (\S+)"
+)
+"""What nextpnr lists as a hold violation and what is one by its own sum: that of block RAMs of
+Gowin is not, since nextpnr 0.11 requires the hold time several times over (its issue 1803)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +133,13 @@ def read_timing(report: Path) -> tuple[float, CriticalPath, dict[str, int]]:
         return figures["achieved"], _critical_path(path), used
     except (OSError, ValueError, LookupError, TypeError, AttributeError, StopIteration) as error:
         raise ToolError(f"nextpnr's report {report.name} names no clock: {error!r}") from error
+
+
+def early_register(log: str) -> tuple[str, float] | None:
+    """The register of which nextpnr's ``log`` says first that its input changes before it is taken,
+    and by how many ns; None if there is none."""
+    found = _TOO_EARLY.search(log)
+    return None if found is None else (found[2], -float(found[1]))
 
 
 def _critical_path(segments: list[dict[str, Any]]) -> CriticalPath:

@@ -17,7 +17,7 @@ from spikeloom.boards.clock import ClockPlan, plan_clock
 from spikeloom.boards.devices import Device
 from spikeloom.boards.families import FLOWS, Flow, usage
 from spikeloom.boards.netlist import trim_carry_chains
-from spikeloom.boards.result import BuildResult, read_timing
+from spikeloom.boards.result import BuildResult, early_register, read_timing
 from spikeloom.boards.tools import YOSYS, Tool, find_tool, run_tool
 from spikeloom.boards.workplace import BLOCKS, NAME, RESULT, workplace
 from spikeloom.hls_model.errors import FitError, TimingError, ToolError
@@ -129,6 +129,13 @@ def synthesise(
             raise TimingError(
                 f"{board.name} misses its clock: {_mhz(plan.mhz)} MHz wanted, {_mhz(fmax)} MHz "
                 f"reached, critical path {path}; lower --target-mhz to {math.floor(fmax)}"
+            )
+
+        early = early_register(log.read_text(errors="replace"))
+        if early is not None and not allow_timing_failure:
+            raise TimingError(
+                f"{board.name} fails at any clock: the input of {early[0]} changes {early[1]:g} ns "
+                "before it is taken; try another --seed"
             )
 
         bitstream = f"{NAME}{flow.bitstream}"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from spikeloom.boards.result import BuildResult, CriticalPath, read_timing
+from spikeloom.boards.result import BuildResult, CriticalPath, early_register, read_timing
 from spikeloom.hls_model.errors import ArtefactError, ToolError
 
 
@@ -73,3 +73,27 @@ def test_a_foreign_result_is_refused(damage: dict[str, Any]) -> None:
         del values["seed"]
     with pytest.raises(ArtefactError, match=r"^not a build result: "):
         BuildResult.from_dict(values)
+
+
+def hold(register: str, total: float) -> str:
+    """A path as nextpnr 0.11 prints it."""
+    return (
+        "Warning: Hold/min time violation for clock 'posedge clk':\n"
+        "Info:       type curr  total name\n"
+        "Info:   clk-skew -0.76 -0.76 Net clk (57,11) -> (57,9)\n"
+        "Info:   clk-to-q  0.33  0.33 Source a_DFF_Q.Q\n"
+        "Info:    routing  0.48  0.81 Net a (38,26) -> (37,27)\n"
+        f"Info:                          Sink {register}\n"
+        f"Info:       hold -0.16  {total:.2f} Source {register}\n"
+        "Info: 0.17 ns logic, 0.48 ns routing\n\n"
+    )
+
+
+def test_a_hold_violation_counts_if_it_is_one_by_its_own_sum() -> None:
+    late = "Info:      setup  0.40  -1.99 Source b_DFF_Q.D\n"
+    falsely = hold("ram.ADB13", 0.65)
+    assert early_register(late) is None
+    assert early_register(falsely + late) is None
+    assert early_register(falsely + hold("b_DFF_Q.D", -0.06) + hold("c.D", -0.01)) == (
+        "b_DFF_Q.D", 0.06,
+    )

