@@ -222,7 +222,13 @@ class _Inferred(Elaboratable):
 
 
 class _Gowin(Block):
-    """The block RAM of a GW1N, 512 words of 36 bits. Source: Gowin SUG283."""
+    """The block RAM of a GW1N, 512 words of 36 bits.
+
+    Its output register is left alone: that of a GW1N-9C or GW2A-18C is faulty, and nextpnr, as
+    Gowin's own tools do, puts flip-flops in its place.
+
+    Source: Gowin SUG283; nextpnr, ``himbaechel/uarch/gowin`` (NEED_BSRAM_OUTREG_FIX).
+    """
 
     def words(self, contents: list[int], bits: int) -> list[int]:
         return contents
