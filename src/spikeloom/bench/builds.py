@@ -57,9 +57,10 @@ def _mnist(encoding: str, board: str, kind: str = "", **options: Any) -> Build:
     return Build(name, board, checkpoint, samples, _TRAINED | options)
 
 
-def _spoken(board: str) -> Build:
+def _spoken(board: str, **options: Any) -> Build:
     checkpoint = Path("examples/spoken_digits/spoken_digits.npz")
-    return Build(f"spoken-{board}", board, checkpoint, ("examples.spoken_digits.samples",))
+    samples = ("examples.spoken_digits.samples",)
+    return Build(f"spoken-{board}", board, checkpoint, samples, options)
 
 
 _ROWS = (
@@ -74,7 +75,7 @@ _ROWS = (
     _mnist("rate", "ulx3s-25f", "small", target_mhz=125.0, fit="area", max_latency_us=250.0),
     _mnist("rate", "icebreaker", target_mhz=48.0),
     _mnist("rate", "tangnano9k"),
-    _spoken("ulx3s-85f"),
+    _spoken("ulx3s-85f", target_mhz=50.0),
     # One sample of 4,000 recorded steps, of at most 8 µs each.
     Build(
         "semg-icebreaker",
