@@ -89,8 +89,8 @@ def generate(
         sample takes at most ``max_latency_us`` on average, at the clock that the board makes;
         needs ``steps``, the steps of a sample.
     events
-        Of typical samples, for which ``max_latency_us`` is then kept exactly (see
-        :func:`.rtl.timing.token_cycles`); without them by an estimate from ``activity``.
+        Of typical samples: their exact cycles (see :func:`.rtl.timing.token_cycles`) then keep
+        ``max_latency_us``, instead of an estimate from ``activity``.
 
     Raises
     ------
@@ -117,10 +117,11 @@ def generate(
         )
     target = target_mhz or family.target_mhz
     clock_mhz = float(plan_clock(found, target).mhz) if found is not None else target
-    bound = _latency_bound(fit, max_latency_us, steps, clock_mhz, events)
+    bound = _latency_bound(fit, max_latency_us, steps, clock_mhz)
     plans = choose(
         network, family, target, budget, lanes=lanes, units=units, accumulators=accumulators,
-        weights=weights, events_per_cycle=events_per_cycle, activity=activity, bound=bound,
+        weights=weights, events_per_cycle=events_per_cycle, activity=activity, events=events,
+        bound=bound,
     )
     return Design(network, family, target, plans)
 
@@ -130,7 +131,6 @@ def _latency_bound(
     max_latency_us: float | None,
     steps: int | None,
     clock_mhz: float,
-    events: Sequence[Events],
 ) -> LatencyBound | None:
     if fit not in ("latency", "area"):
         raise FitError(f"fit must be 'latency' or 'area', not {fit!r}")
@@ -146,7 +146,7 @@ def _latency_bound(
         )
     if steps is None or steps < 1:
         raise FitError(f"fit='area' must know the steps of a sample, at least 1, not {steps}")
-    return LatencyBound(max_latency_us, steps, clock_mhz, events)
+    return LatencyBound(max_latency_us, steps, clock_mhz)
 
 
 class LinkedDesign(wiring.Component):

@@ -1,12 +1,8 @@
 """What a design may take: of a device's resources, and of time."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from statistics import fmean
 
 from spikeloom.rtl.estimate import Estimate
-from spikeloom.rtl.plan import CorePlan
-from spikeloom.rtl.timing import Events, token_cycles
 
 __all__ = ["Budget", "LatencyBound"]
 
@@ -58,20 +54,12 @@ class LatencyBound:
     microseconds : the bound
     steps : of a sample
     clock_mhz : what the device will run at
-    samples : events of typical samples, which keep to it exactly; without any, it is kept by the
-        estimate from mean activity
     """
 
     microseconds: float
     steps: int
     clock_mhz: float
-    samples: Sequence[Events] = ()
 
     @property
     def cycles(self) -> float:
         return self.microseconds * self.clock_mhz
-
-    def measured(self, plans: Sequence[CorePlan], expected: float) -> float:
-        """Mean cycles of the samples; ``expected`` if there are none."""
-        cores = {plan.population: plan for plan in plans}
-        return fmean([token_cycles(cores, s) for s in self.samples] or [expected])

@@ -1,8 +1,9 @@
 """Plans with what they take, and which of them to take together."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from statistics import fmean
 
 from spikeloom.hls_model.network import Network
 from spikeloom.rtl.budget import Budget, LatencyBound
@@ -11,6 +12,7 @@ from spikeloom.rtl.cycles import sample_cycles, step_cycles
 from spikeloom.rtl.estimate import Estimate, estimate, total
 from spikeloom.rtl.families import Family
 from spikeloom.rtl.plan import CorePlan
+from spikeloom.rtl.timing import Events, token_cycles
 
 __all__ = ["Choice", "Choices", "choices_of", "quickest", "smallest", "weight_kinds"]
 
@@ -84,13 +86,17 @@ def _spram_users(choices: Choices) -> Iterator[set[str]]:
             yield must | set(more)
 
 
-def quickest(choices: Choices, budget: Budget | None) -> list[CorePlan] | None:
+def quickest(
+    choices: Choices, budget: Budget | None, events: Sequence[Events] = ()
+) -> list[CorePlan] | None:
     """The plans with the fastest steps that fit; None if nothing does."""
     chosen = _quickest_in(choices, budget)
     if chosen is not None and budget is not None and not _fits(chosen, budget.easy):
         roomier = _quickest_in(choices, budget.easy)
-        if roomier is not None and _slowest(roomier) <= _FULLER * _slowest(chosen):
-            chosen = roomier
+        if roomier is not None:
+            cycles = [_cycles(c, events, _slowest(c)) for c in (roomier, chosen)]
+            if cycles[0] <= _FULLER * cycles[1]:
+                chosen = roomier
     return None if chosen is None else [choice.plan for choice in chosen]
 
 
@@ -104,6 +110,12 @@ def _quickest_in(choices: Choices, budget: Budget | None) -> list[Choice] | None
     return None
 
 
+def _cycles(chosen: list[Choice], events: Sequence[Events], expected: float) -> float:
+    """Mean cycles of samples with such ``events``; without any, what is ``expected``."""
+    plans = {choice.plan.population: choice.plan for choice in chosen}
+    return fmean([token_cycles(plans, sample) for sample in events] or [expected])
+
+
 def _slowest(chosen: list[Choice]) -> float:
     return max(choice.cycles for choice in chosen)
 
@@ -113,6 +125,7 @@ def smallest(
     budget: Budget | None,
     bound: LatencyBound,
     activity: Mapping[str, float] | None,
+    events: Sequence[Events],
 ) -> tuple[list[CorePlan] | None, float | None]:
     """The smallest plans within the bound; and the cycles per sample of the fastest that fit."""
     found: dict[tuple[float, float], list[Choice]] = {}
@@ -128,14 +141,13 @@ def smallest(
         chosen = found[size, expected]
         # The slowest core alone takes so long; bursts and back-pressure come on top of that.
         if bound.steps * max(choice.cycles for choice in chosen) <= bound.cycles:
-            plans = [choice.plan for choice in chosen]
-            cycles = bound.measured(plans, expected)
+            cycles = _cycles(chosen, events, expected)
             if cycles <= bound.cycles:
-                return plans, cycles
+                return [choice.plan for choice in chosen], cycles
     if not found:
         return None, None
     size, expected = min(found, key=lambda key: key[1])
-    return None, bound.measured([c.plan for c in found[size, expected]], expected)
+    return None, _cycles(found[size, expected], events, expected)
 
 
 def _chosen(

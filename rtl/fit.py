@@ -1,7 +1,7 @@
 """Chooses the knobs of every core so that a network fits a device: as fast as possible, or as small
 as a bound on its latency allows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from spikeloom.hls_model.errors import FitError
 from spikeloom.hls_model.network import Network
@@ -11,6 +11,7 @@ from spikeloom.rtl.choice import choices_of, quickest, smallest, weight_kinds
 from spikeloom.rtl.families import Family
 from spikeloom.rtl.plan import CorePlan
 from spikeloom.rtl.refusal import does_not_fit, too_slow
+from spikeloom.rtl.timing import Events
 
 __all__ = ["fit"]
 
@@ -27,6 +28,7 @@ def fit(
     weights: Kind = None,
     events_per_cycle: int = 1,
     activity: Mapping[str, float] | None = None,
+    events: Sequence[Events] = (),
     bound: LatencyBound | None = None,
 ) -> dict[str, CorePlan]:
     """Plans for all populations whose estimate stays within ``budget``.
@@ -37,7 +39,9 @@ def fit(
 
     ``activity``, the mean number of events per step by input and population, tells how much
     accumulating outweighs sweeping. The slowest core decides a step's time, since cores run
-    concurrently: the cheapest plan of each core that is no slower than the slowest is taken.
+    concurrently: the cheapest plan of each core that is no slower than the slowest is taken. Where
+    ``events`` of typical samples are known, a bound is kept by their exact cycles, and a device
+    filled further only if these repay it.
 
     Raises
     ------
@@ -50,9 +54,9 @@ def fit(
     fastest: float | None = None
     for allowed in weight_kinds(choices):
         if bound is None:
-            plans = quickest(allowed, budget)
+            plans = quickest(allowed, budget, events)
         else:
-            plans, cycles = smallest(allowed, budget, bound, activity)
+            plans, cycles = smallest(allowed, budget, bound, activity, events)
             fastest = min((c for c in (fastest, cycles) if c is not None), default=None)
         if plans is not None:
             return {plan.population: plan for plan in plans}

@@ -160,8 +160,8 @@ def bursts():
 def test_a_bound_is_kept_by_its_samples(network):
     """Of plans that would keep it if all steps were alike, the next larger is taken."""
     microseconds = 9
-    bound = LatencyBound(microseconds, STEPS, 100.0, [bursts()])
-    plans = fit(network, FAMILY, 100.0, activity=ACTIVITY, bound=bound)
+    bound = LatencyBound(microseconds, STEPS, 100.0)
+    plans = fit(network, FAMILY, 100.0, activity=ACTIVITY, events=[bursts()], bound=bound)
     alike = smallest(network, microseconds)
     assert token_cycles(alike, bursts()) > bound.cycles >= token_cycles(plans, bursts())
     assert needed(plans) > needed(alike)
@@ -171,8 +171,8 @@ def test_what_is_named_as_the_best_can_be_had(network):
     """It is what the samples take, not what they would if all steps were alike."""
 
     def bounded(microseconds):
-        bound = LatencyBound(microseconds, STEPS, 100.0, [bursts()])
-        return fit(network, FAMILY, 100.0, activity=ACTIVITY, bound=bound)
+        bound = LatencyBound(microseconds, STEPS, 100.0)
+        return fit(network, FAMILY, 100.0, activity=ACTIVITY, events=[bursts()], bound=bound)
 
     smallest(network, 2.9)
     with pytest.raises(FitError, match=r"takes about \d\.\d µs at 100 MHz") as refusal:
@@ -269,3 +269,15 @@ def test_a_device_is_filled_only_for_what_is_a_good_deal_faster(network):
     assert slowest(fastest) < slowest(little) <= 1.1 * slowest(fastest)
     much = fit(network, GOWIN, 54.0, Budget("X", luts, 40, easy_luts=int(0.3 * luts)))
     assert needed(much)[0] > 0.3 * luts
+
+
+def test_how_much_faster_is_seen_in_samples(network):
+    """Where all of ``a`` fires, ``b`` is the slower one, and more units of it repay their room."""
+    fastest = fit(network, GOWIN, 54.0)
+    luts = needed(fastest)[0]
+    budget = Budget("X", luts, 40, easy_luts=int(0.9 * luts))
+    fires = {"i": [range(2)] * STEPS, "a": [range(24)] * STEPS, "b": [()] * STEPS}
+    little = fit(network, GOWIN, 54.0, budget)
+    assert token_cycles(little, fires) > 1.1 * token_cycles(fastest, fires)
+    assert fit(network, GOWIN, 54.0, budget, events=[fires]) == fastest
+    assert fit(network, GOWIN, 54.0, budget, events=[bursts()]) == little
