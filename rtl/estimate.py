@@ -27,7 +27,7 @@ _FIXED_LUTS = {True: 85, False: 140}
 """Sequencer, emitter and pointers of a core, apart from what grows with its knobs: with registers
 to spare, and where these take tables."""
 
-_EMITTER_LUTS = {True: 18, False: 35}
+_EMITTER_LUTS = {True: 12, False: 35}
 """What each further neuron unit adds to the emitter."""
 
 _SATURATING_LUTS = 6

@@ -69,25 +69,38 @@ def test_products_cost_logic():
     assert estimate(plan_of(events=Range(-8, 7))).luts > estimate(plan_of()).luts
 
 
-def mnist():
-    """784-128-10 as the example's checkpoint becomes it: finer membranes, own thresholds."""
+def classifier(sizes, hidden, readout, thresholds, offsets, weights):
+    """An example's network as its checkpoint becomes it: finer membranes, own thresholds."""
     rng = np.random.default_rng(0)
-    hidden = FineInput(LIF(Range.signed(20), ShiftLeak((4,)), strict=True, delayed=True), 5)
-    readout = FineInput(Integrator(Range.signed(14), ShiftLeak((5,))), 2)
-    thresholds = np.linspace(534, 2439, 128).astype(int)
-    offsets = np.linspace(-654, 226, 128).astype(int)
+    sources, size, classes = sizes
+    own = {
+        "threshold": np.linspace(*thresholds, size).astype(int),
+        "offset": np.linspace(*offsets, size).astype(int),
+    }
     return Network(
-        (Input("i", (784,)),),
+        (Input("i", (sources,)),),
         (
-            Population("a", 128, hidden, {"threshold": thresholds, "offset": offsets}),
-            Population("b", 10, readout, {"offset": np.linspace(-27, 33, 10).astype(int)}),
+            Population("a", size, hidden, own),
+            Population("b", classes, readout, {"offset": np.linspace(-27, 33, 10).astype(int)}),
         ),
         (
-            Projection("i", "a", rng.choice([-7, -5, 5, 7], (128, 784)), bits=4),
-            Projection("a", "b", rng.choice([-7, -5, 5, 7], (10, 128)), bits=4),
+            Projection("i", "a", rng.choice(weights, (size, sources)), bits=4),
+            Projection("a", "b", rng.choice(weights, (classes, size)), bits=4),
         ),
         Output("b", "v"),
     )
+
+
+def mnist():
+    hidden = FineInput(LIF(Range.signed(20), ShiftLeak((4,)), strict=True, delayed=True), 5)
+    readout = FineInput(Integrator(Range.signed(14), ShiftLeak((5,))), 2)
+    return classifier((784, 128, 10), hidden, readout, (534, 2439), (-654, 226), [-7, -5, 5, 7])
+
+
+def digits():
+    hidden = FineInput(LIF(Range.signed(15), ShiftLeak((3,)), strict=True, delayed=True), 5)
+    readout = FineInput(Integrator(Range.signed(12), ShiftLeak((5,))), 3)
+    return classifier((64, 48, 10), hidden, readout, (250, 737), (-123, 79), [-4, -3, 3, 4])
 
 
 def semg():
@@ -125,6 +138,7 @@ BUILDS = {
     "mnist with fewer lanes, ecp5": (
         mnist, "ecp5", 125.0, [(32, 4, 8), (10, 2, 1)], 3270, 48, 0
     ),
+    "digits, ecp5": (digits, "ecp5", 100.0, [(48, 6, 8), (10, 5, 2)], 2210, 26, 0),
     "semg, ecp5": (
         semg, "ecp5", 100.0, [(16, 4, 1, MEMORY), (45, 9, 5), (64, 4, 16), (6, 1, 2)],
         5682, 54, 18,
