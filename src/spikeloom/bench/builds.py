@@ -75,7 +75,7 @@ _ROWS = (
     _mnist("rate", "ulx3s-25f", "small", target_mhz=125.0, fit="area", max_latency_us=250.0),
     _mnist("rate", "icebreaker", target_mhz=48.0),
     _mnist("rate", "tangnano9k"),
-    _spoken("ulx3s-85f", target_mhz=50.0),
+    _spoken("ulx3s-85f", target_mhz=40.0),
     # One sample of 4,000 recorded steps, of at most 8 µs each.
     Build(
         "semg-icebreaker",
