@@ -38,7 +38,7 @@ class Simulator:
     Attributes
     ----------
     executable : path
-    waves : whether ``--trace`` works
+    waves : whether ``+waves=FILE.fst`` works
     """
 
     executable: Path
